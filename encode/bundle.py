@@ -1,0 +1,208 @@
+"""A sealed bundle: a folder holding one encoder and all that is needed to use and judge it.
+
+    encoder.onnx      image or stroke tensor → embedding
+    manifest.json     preprocessing, sizes, identity model, corpora, recipe, SHA-256 of every other part
+    background.npz    the impostor density and within-class covariance (plain arrays, never pickle)
+    policy.json       target FAR → threshold (optional until the evaluator has written it)
+    MODEL_CARD.md     what it was trained on, how well it does, what it must not be used for
+
+A bundle is the only thing that crosses from training to serving. Opening one checks every digest first.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from encode.errors import (
+    BundleCorrupt,
+    BundleDigestMismatch,
+    BundleIncomplete,
+    BundleShapeMismatch,
+    BundleVersionUnsupported,
+)
+from encode.manifest import (
+    BACKGROUND,
+    CARD,
+    ENCODER,
+    FORMAT_VERSION,
+    MANIFEST,
+    POLICY,
+    REQUIRED_PARTS,
+    Manifest,
+    model_digest,
+    sha256_hex,
+)
+from encode.preprocessing import Preprocessing
+
+_MAX_PART_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle whose digests agree.
+
+    Attributes
+    ----------
+    background : name → float64 array, among them `mean` (D,), `total` (D, D) and `within` (D, D).
+    policy : the bytes of policy.json, or None where none has been sealed in.
+    """
+
+    path: Path
+    manifest: Manifest
+    preprocessing: Preprocessing
+    encoder: bytes
+    background: Mapping[str, NDArray[np.float64]]
+    policy: bytes | None
+
+    @property
+    def model_digest(self) -> str:
+        """64 hex digits: what templates and policies made with this bundle are bound to."""
+        return self.manifest.model_digest
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Read a bundle and check it whole.
+
+    Raises
+    ------
+    BundleIncomplete, BundleDigestMismatch, BundleVersionUnsupported, BundleShapeMismatch, BundleCorrupt, each naming
+    the part at fault in `field`.
+    """
+    folder = Path(path)
+    raw = _read(folder, MANIFEST)
+    manifest = _parse_manifest(raw)
+    parts = {name: _read(folder, name) for name in sorted({*REQUIRED_PARTS, *manifest.parts})}
+    for name, data in parts.items():
+        if name not in manifest.parts:
+            raise BundleIncomplete("the manifest seals no digest for this part", field=f"{MANIFEST}:parts.{name}")
+        if sha256_hex(data) != manifest.parts[name]:
+            raise BundleDigestMismatch(
+                "the content is not what the manifest sealed",
+                field=name,
+                fix="restore the bundle from where it was published; do not edit its parts by hand",
+            )
+    if (folder / POLICY).exists() and POLICY not in parts:
+        raise BundleDigestMismatch("the policy is not sealed by the manifest", field=POLICY, fix="seal it again")
+    if bundle_digest(manifest, manifest.parts) != manifest.model_digest:
+        raise BundleDigestMismatch(
+            "model_digest does not follow from the parts", field=f"{MANIFEST}:model_digest", fix="seal the bundle again"
+        )
+    background = _parse_background(parts[BACKGROUND], manifest.embedding.size)
+    return Bundle(
+        path=folder,
+        manifest=manifest,
+        preprocessing=Preprocessing(manifest.preprocessing),
+        encoder=parts[ENCODER],
+        background=background,
+        policy=parts.get(POLICY),
+    )
+
+
+def seal_bundle(
+    folder: str | Path,
+    *,
+    manifest: Manifest,
+    encoder: bytes,
+    background: Mapping[str, NDArray[np.float64]],
+    card: str,
+    policy: bytes | None = None,
+) -> Bundle:
+    """Write a bundle, filling in digests, and open it again.
+
+    `manifest.parts` and `manifest.model_digest` are computed here; what they held before is ignored. The manifest is
+    written last, so that a write cut short leaves a bundle that is refused, not one that is half new.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **dict(background))
+    parts = {ENCODER: encoder, BACKGROUND: buffer.getvalue(), CARD: card.encode()}
+    if policy is not None:
+        parts[POLICY] = policy
+    else:
+        (folder / POLICY).unlink(missing_ok=True)
+    digests = {name: sha256_hex(data) for name, data in parts.items()}
+    sealed = manifest.model_copy(
+        update={
+            "format_version": FORMAT_VERSION,
+            "parts": digests,
+            "model_digest": bundle_digest(manifest, digests),
+        }
+    )
+    for name, data in parts.items():
+        (folder / name).write_bytes(data)
+    (folder / MANIFEST).write_text(json.dumps(sealed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+    return open_bundle(folder)
+
+
+def bundle_digest(manifest: Manifest, parts: Mapping[str, str]) -> str:
+    """The model digest that `manifest` gets with these part digests."""
+    return model_digest(
+        modality=manifest.modality,
+        preprocessing=manifest.preprocessing,
+        embedding=manifest.embedding,
+        identity=manifest.identity,
+        parts=parts,
+    )
+
+
+def _read(folder: Path, name: str) -> bytes:
+    part = folder / name
+    if Path(name).name != name:
+        raise BundleCorrupt("a part's name must be a plain file name", field=f"{MANIFEST}:parts.{name}")
+    try:
+        if part.stat().st_size > _MAX_PART_BYTES:
+            raise BundleCorrupt("the part is larger than 1 GiB", field=name)
+        return part.read_bytes()
+    except OSError as error:
+        raise BundleIncomplete(
+            f"the part cannot be read from {folder.name or folder}: {error.strerror}",
+            field=name,
+            fix="point to the folder of a sealed bundle, for example models/face",
+        ) from error
+
+
+def _parse_manifest(raw: bytes) -> Manifest:
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BundleCorrupt("not valid JSON", field=MANIFEST) from error
+    version = fields.get("format_version") if isinstance(fields, dict) else None
+    if version != FORMAT_VERSION:
+        raise BundleVersionUnsupported(
+            f"bundle format {version!r} is not format {FORMAT_VERSION}, which this release reads",
+            field=f"{MANIFEST}:format_version",
+            fix="use the release that wrote the bundle, or export it again",
+        )
+    try:
+        return Manifest.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        kind = BundleIncomplete if first["type"] == "missing" else BundleCorrupt
+        raise kind(first["msg"], field=f"{MANIFEST}:{where}") from error
+
+
+def _parse_background(raw: bytes, size: int) -> dict[str, NDArray[np.float64]]:
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
+            arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise BundleCorrupt("not an archive of plain arrays", field=BACKGROUND) from error
+    for name, shape in {"mean": (size,), "total": (size, size), "within": (size, size)}.items():
+        if name not in arrays:
+            raise BundleIncomplete(f"array {name!r} is missing", field=BACKGROUND)
+        if arrays[name].shape != shape:
+            raise BundleShapeMismatch(
+                f"array {name!r} has shape {arrays[name].shape}, the embedding size asks for {shape}", field=BACKGROUND
+            )
+        if not np.isfinite(arrays[name]).all():
+            raise BundleCorrupt(f"array {name!r} holds values that are not finite", field=BACKGROUND)
+    return arrays

@@ -1,0 +1,106 @@
+"""Sample → embedding, through the bundle's ONNX network.
+
+The network is run on exact batches: rows of one batch never influence each other (parity at 1, 2 and N is tested on
+every bundle that ships). Threads follow the cgroup's quota, because ONNX Runtime itself looks only at the machine.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from encode.bundle import Bundle
+from encode.cpu import usable_cpus
+from encode.errors import BundleCorrupt, BundleShapeMismatch, InputError, WrongModality
+from encode.image import DEFAULT_LIMITS, ImageLimits, crop_image, decode_image
+from encode.manifest import ENCODER
+from encode.sample import ImageSample, Modality, Sample
+
+MAX_BATCH = 256
+"""Rows sent to the network at once; larger requests are cut into pieces, which bounds memory."""
+
+
+class Encoder:
+    """The encoder of one bundle; safe to use from several threads at once.
+
+    Parameters
+    ----------
+    bundle : an opened bundle.
+    threads : intra-op threads; by default as many processors as the process may use.
+    limits : caps on each encoded image.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+        self.modality: Modality = bundle.manifest.modality
+        self.embedding_size: int = bundle.manifest.embedding.size
+        self.model_digest: str = bundle.model_digest
+        self._preprocessing = bundle.preprocessing
+        self._limits = limits
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cpus()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Spinning threads burn the quota of a container that shares its processors.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(bundle.encoder, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has a class for every way to be damaged
+            raise BundleCorrupt("not a network that ONNX Runtime can load", field=ENCODER) from error
+        self._input = self._session.get_inputs()[0].name
+        self._check_shapes()
+
+    def prepare(self, sample: Sample) -> NDArray[np.float32]:
+        """One sample → float32 (C, H, W). Raises SampleError kinds, or WrongModality for another modality's sample."""
+        if not isinstance(sample, ImageSample) or sample.modality is not self.modality:
+            raise WrongModality(
+                f"the model reads {self.modality.value} images, this sample is not one",
+                fix=f"send an encoded {self.modality.value} image, or load a model for this modality",
+            )
+        image = decode_image(sample.data, self._limits)
+        if sample.crop is not None:
+            image = crop_image(image, sample.crop)
+        return self._preprocessing(image)
+
+    def embed_prepared(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Prepared inputs float32 (N, C, H, W) → embeddings float32 (N, D)."""
+        if len(inputs) == 0:
+            return np.empty((0, self.embedding_size), np.float32)
+        pieces = [
+            self._session.run(None, {self._input: inputs[start : start + MAX_BATCH]})[0]
+            for start in range(0, len(inputs), MAX_BATCH)
+        ]
+        embeddings: NDArray[np.float32] = np.concatenate(pieces).astype(np.float32, copy=False)
+        return embeddings
+
+    def embed(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
+        """Samples → embeddings float32 (N, D), in order; the first unusable sample raises with its index in `field`."""
+        prepared = []
+        for index, sample in enumerate(samples):
+            try:
+                prepared.append(self.prepare(sample))
+            except InputError as error:
+                raise error.at(f"samples[{index}]") from None
+        if not prepared:
+            return np.empty((0, self.embedding_size), np.float32)
+        return self.embed_prepared(np.stack(prepared))
+
+    def _check_shapes(self) -> None:
+        """Run one blank input, so that a network of other sizes is refused at loading, not at the first request."""
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise BundleShapeMismatch(
+                f"the network has {len(inputs)} inputs and {len(outputs)} outputs, one of each is needed", field=ENCODER
+            )
+        blank = np.zeros((2, *self._preprocessing.shape), np.float32)
+        try:
+            found = self._session.run(None, {self._input: blank})[0]
+        except Exception as error:  # as above
+            raise BundleShapeMismatch(
+                f"the network does not take batches of shape {self._preprocessing.shape} per image", field=ENCODER
+            ) from error
+        if found.shape != (2, self.embedding_size):
+            raise BundleShapeMismatch(
+                f"the network puts out shape {found.shape[1:]}, the manifest says ({self.embedding_size},)",
+                field=ENCODER,
+            )

@@ -1,0 +1,179 @@
+"""Preprocessing as data: a list of named steps with parameters, read from the manifest, run one after another.
+
+A bundle says what its encoder wants to see, for example::
+
+    [{"step": "colour", "mode": "L"},
+     {"step": "resize", "height": 56, "width": 46, "filter": "box"},
+     {"step": "scale", "mean": [0.5], "std": [0.25]}]
+
+Steps before `scale` map image to image; `scale` ends the list and makes the array float32 (C, H, W), so that an aligned
+112 x 112 colour crop for a foreign encoder is another list, not other code. Training and serving both run this module.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from encode.errors import BundleCorrupt
+
+_FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Colour(_Step):
+    """Convert to grey (`L`, ITU-R 601 luma), `RGB` or `BGR` (RGB with the channels reversed at the end)."""
+
+    step: Literal["colour"] = "colour"
+    mode: Literal["L", "RGB", "BGR"] = "L"
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+            # 16-bit grey: Pillow's own conversion to L clips at 255 instead of scaling.
+            deep = np.asarray(image, dtype=np.float64)
+            image = Image.fromarray(np.clip(deep / 257.0, 0, 255).astype(np.uint8))
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            # Transparent parts are shown on mid-grey, so that an invisible colour cannot reach the encoder.
+            rgba = image.convert("RGBA")
+            image = Image.new("RGBA", rgba.size, (128, 128, 128, 255))
+            image.alpha_composite(rgba)
+        return image.convert("L" if self.mode == "L" else "RGB")
+
+
+class CentreCrop(_Step):
+    """Keep the middle: `height` and `width` are fractions of the image's own sides."""
+
+    step: Literal["centre_crop"] = "centre_crop"
+    height: Fraction = 1.0
+    width: Fraction = 1.0
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        w, h = max(1, round(image.width * self.width)), max(1, round(image.height * self.height))
+        left, top = (image.width - w) // 2, (image.height - h) // 2
+        return image.crop((left, top, left + w, top + h))
+
+
+class Fit(_Step):
+    """Cut the longer direction, centred, until width : height equals `aspect`; nothing is stretched."""
+
+    step: Literal["fit"] = "fit"
+    aspect: Annotated[float, Field(gt=0.05, lt=20.0)]
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        w = min(image.width, max(1, round(image.height * self.aspect)))
+        h = min(image.height, max(1, round(image.width / self.aspect)))
+        left, top = (image.width - w) // 2, (image.height - h) // 2
+        return image.crop((left, top, left + w, top + h))
+
+
+class Resize(_Step):
+    """Resample to height x width pixels."""
+
+    step: Literal["resize"] = "resize"
+    height: Side
+    width: Side
+    filter: Literal["box", "bilinear", "bicubic", "lanczos"] = "bilinear"
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        return image.resize((self.width, self.height), _FILTERS[self.filter])
+
+
+class Equalize(_Step):
+    """Flatten the histogram of grey levels (whole image)."""
+
+    step: Literal["equalize"] = "equalize"
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        return ImageOps.equalize(image)
+
+
+class Scale(_Step):
+    """uint8 → float32: (x/255 − mean)/std per channel; or, with `per_image`, each image to mean 0 and std 1."""
+
+    step: Literal["scale"] = "scale"
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[Annotated[float, Field(gt=0.0)], ...] = (1.0,)
+    per_image: bool = False
+
+    def array(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """pixels (C, H, W) in [0, 1] → float32 (C, H, W)."""
+        if self.per_image:
+            # The floor keeps a uniform image finite: it becomes zeros.
+            floor = np.float32(1.0 / 255.0)
+            centred: NDArray[np.float32] = (pixels - pixels.mean()) / np.maximum(pixels.std(), floor)
+            return centred
+        mean = np.asarray(self.mean, np.float32)[:, None, None]
+        std = np.asarray(self.std, np.float32)[:, None, None]
+        scaled: NDArray[np.float32] = (pixels - mean) / std
+        return scaled
+
+
+ImageStep = Colour | CentreCrop | Fit | Resize | Equalize
+Step = Annotated[ImageStep | Scale, Field(discriminator="step")]
+_STEPS: TypeAdapter[list[ImageStep | Scale]] = TypeAdapter(list[Step])
+
+
+class Preprocessing:
+    """A validated list of steps: one `colour`, one `resize`, and `scale` last.
+
+    Attributes
+    ----------
+    shape : (C, H, W) of what comes out.
+    """
+
+    def __init__(self, steps: Sequence[object]) -> None:
+        try:
+            parsed = _STEPS.validate_python(list(steps))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BundleCorrupt(first["msg"], field=f"preprocessing.{where}") from error
+        names = [step.step for step in parsed]
+        scale = parsed[-1] if parsed else None
+        if names.count("colour") != 1 or names.count("resize") != 1 or not isinstance(scale, Scale):
+            raise BundleCorrupt(
+                "preprocessing needs exactly one `colour`, one `resize`, and `scale` as the last step",
+                field="preprocessing",
+            )
+        if names.count("scale") != 1:
+            raise BundleCorrupt("preprocessing may hold `scale` only once", field="preprocessing")
+        self.steps: list[ImageStep] = [step for step in parsed[:-1] if not isinstance(step, Scale)]
+        self.scale = scale
+        self.colour = next(step for step in self.steps if isinstance(step, Colour))
+        size = next(step for step in self.steps if isinstance(step, Resize))
+        channels = 1 if self.colour.mode == "L" else 3
+        if not scale.per_image and {len(scale.mean), len(scale.std)} - {1, channels}:
+            raise BundleCorrupt(f"mean and std need 1 or {channels} values", field="preprocessing.scale")
+        self.shape = (channels, size.height, size.width)
+
+    def describe(self) -> list[dict[str, object]]:
+        """The steps as the manifest writes them."""
+        return [step.model_dump(mode="json") for step in (*self.steps, self.scale)]
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Upright PIL image → uint8 (C, H, W), everything but the final scaling."""
+        for step in self.steps:
+            image = step.apply(image)
+        grid = np.asarray(image, dtype=np.uint8)
+        if grid.ndim == 2:
+            return grid[None]
+        ordered = grid[:, :, ::-1] if self.colour.mode == "BGR" else grid
+        return np.ascontiguousarray(ordered.transpose(2, 0, 1))
+
+    def __call__(self, image: Image.Image) -> NDArray[np.float32]:
+        """Upright PIL image → float32 (C, H, W), contiguous, ready for the encoder."""
+        return np.ascontiguousarray(self.scale.array(self.pixels(image).astype(np.float32) / np.float32(255.0)))

@@ -1,0 +1,54 @@
+"""What a person hands in: one encoded image, or (with a signature model) one list of pen strokes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Modality(StrEnum):
+    """The trait a sample shows and a model reads."""
+
+    FACE = "face"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True, slots=True)
+class CropBox:
+    """Where the face is: pixels of the upright image, right and bottom exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSample:
+    """One encoded image. `data` holds the file's bytes (PNG, JPEG, PGM, BMP or WebP); `crop` is optional.
+
+    The repr leaves the bytes out, so that a sample can never reach a log through a format string.
+    """
+
+    data: bytes
+    crop: CropBox | None = None
+    modality: Modality = Modality.FACE
+
+    def __repr__(self) -> str:
+        return f"ImageSample(modality={self.modality.value}, bytes={len(self.data)})"
+
+
+@dataclass(frozen=True, slots=True)
+class StrokesSample:
+    """One pen trajectory: equally long sequences, `t` in milliseconds, `pressure` empty where not measured."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    t: tuple[float, ...]
+    pressure: tuple[float, ...] = ()
+    pen_down: tuple[bool, ...] = ()
+    modality: Modality = Modality.SIGNATURE
+
+    def __repr__(self) -> str:
+        return f"StrokesSample(modality={self.modality.value}, points={len(self.x)})"
+
+
+Sample = ImageSample | StrokesSample
