@@ -1,0 +1,126 @@
+"""A corpus: one row a sample, read from disk only when asked for.
+
+`kind` is `genuine` (the person's own sample) or `forgery` (`person` is then the person it imitates). The digest covers
+ids, people, kinds and file sizes, so that two results can be told to rest on the same data.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from encode.errors import CorpusInvalid
+from encode.sample import CropBox, ImageSample, Modality, Sample
+
+Kind = Literal["genuine", "forgery"]
+Loader = Callable[["Row"], Sample]
+
+
+def load_image(row: "Row") -> Sample:
+    """Read the row's file whole; what is wrong inside it is the encoder's to say."""
+    return ImageSample(data=row.path.read_bytes(), crop=row.crop, modality=row.modality)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample of a corpus.
+
+    Attributes
+    ----------
+    id : unique within the corpus, stable across machines (a relative path).
+    person : claimed identity; for a forgery, whom it imitates.
+    session, order : acquisition session and position within the person's samples, where the corpus tells.
+    groups : column → value, for rates by group.
+    """
+
+    id: str
+    path: Path
+    person: str
+    modality: Modality = Modality.FACE
+    kind: Kind = "genuine"
+    session: str | None = None
+    order: int | None = None
+    split: str | None = None
+    crop: CropBox | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    loader: Loader = load_image
+
+    def load(self) -> Sample:
+        """The sample, read from disk now. Raises OSError where the file cannot be read."""
+        return self.loader(self)
+
+
+class Corpus:
+    """Rows in a fixed order with unique ids.
+
+    Parameters
+    ----------
+    name : how reports call it, without any machine's path.
+    rows : at least one.
+
+    Raises
+    ------
+    CorpusInvalid for no rows or for an id that occurs twice.
+    """
+
+    def __init__(self, name: str, rows: Iterable[Row]) -> None:
+        self.name = name
+        self.rows: Sequence[Row] = tuple(sorted(rows, key=lambda row: row.id))
+        if not self.rows:
+            raise CorpusInvalid(f"{name} holds no samples", fix="check the path and the layout that the reader expects")
+        for previous, row in zip(self.rows, self.rows[1:], strict=False):
+            if previous.id == row.id:
+                raise CorpusInvalid(f"sample id {row.id!r} occurs twice in {name}", field="path")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def people(self) -> tuple[str, ...]:
+        """Everyone with a sample or a forgery, sorted."""
+        return tuple(sorted({row.person for row in self.rows}))
+
+    def genuine(self, person: str) -> list[Row]:
+        """The person's own samples: by order where the corpus tells it, by id otherwise."""
+        return self._by_person.get((person, "genuine"), [])
+
+    def forgeries(self, person: str) -> list[Row]:
+        """Skilled forgeries that imitate the person."""
+        return self._by_person.get((person, "forgery"), [])
+
+    def only(self, people: Iterable[str], *, name: str | None = None) -> "Corpus":
+        """The rows of the people named."""
+        kept = set(people)
+        return Corpus(name or self.name, (row for row in self.rows if row.person in kept))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (64 hex digits) over what identifies the samples; file contents enter by their sizes."""
+        state = hashlib.sha256()
+        for row in self.rows:
+            size = row.path.stat().st_size if row.path.exists() else -1
+            state.update(f"{row.id}\0{row.person}\0{row.modality.value}\0{row.kind}\0{size}\n".encode())
+        return state.hexdigest()
+
+    @cached_property
+    def _by_person(self) -> dict[tuple[str, Kind], list[Row]]:
+        grouped: dict[tuple[str, Kind], list[Row]] = {}
+        for row in self.rows:
+            grouped.setdefault((row.person, row.kind), []).append(row)
+        for rows in grouped.values():
+            rows.sort(key=lambda row: (row.order is None, row.order or 0, row.id))
+        return grouped
+
+
+def merge(name: str, corpora: Iterable[Corpus]) -> Corpus:
+    """Several corpora as one; people and ids get their corpus's name in front, so that nobody is merged by accident."""
+    return Corpus(
+        name,
+        (
+            replace(row, id=f"{corpus.name}/{row.id}", person=f"{corpus.name}/{row.person}")
+            for corpus in corpora
+            for row in corpus.rows
+        ),
+    )

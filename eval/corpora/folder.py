@@ -1,0 +1,83 @@
+"""`folder:DIR`, a folder per person, and the two public layouts that are special cases of it.
+
+folder:DIR     DIR/<person>/<image>
+att:DIR        AT&T / ORL faces: DIR/s1 … s40, each 1.pgm … 10.pgm (Samaria & Harter 1994)
+lfw:DIR        Labeled Faces in the Wild, aligned 250 x 250: DIR/<Name>/<Name>_0001.jpg, read through one fixed box
+flat:DIR       DIR/<image>, every image another person
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from encode.errors import CorpusInvalid, CorpusMissing
+from encode.sample import CropBox
+from eval.corpora.corpus import Corpus, Row
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".webp"})
+
+LFW_BOX = CropBox(left=72, top=64, right=178, bottom=193)
+"""The face in the aligned 250 x 250 images: brow to chin, in the proportions of the AT&T crops."""
+
+_NUMBER = re.compile(r"(\d+)$")
+
+
+def read_folder(directory: Path, *, name: str, crop: CropBox | None = None) -> Corpus:
+    """A folder per person; every image in it is one genuine sample. `order` is the number its name ends in."""
+    rows = []
+    for person in _folders(directory):
+        rows += [_row(directory, image, person.name, crop) for image in _images(person)]
+    if not rows:
+        raise CorpusInvalid(
+            f"no folder in {directory.name} holds an image ({', '.join(sorted(IMAGE_SUFFIXES))})",
+            fix="lay it out as DIR/<person>/<image>",
+        )
+    return Corpus(name, rows)
+
+
+def read_att(directory: Path, *, name: str) -> Corpus:
+    """AT&T: 40 people, 10 images each; an incomplete copy is refused, because its figures would not compare."""
+    people = [folder for folder in _folders(directory) if re.fullmatch(r"s\d+", folder.name)]
+    rows = [_row(directory, image, person.name, None) for person in people for image in _images(person)]
+    if len(people) != 40 or len(rows) != 400:
+        raise CorpusInvalid(
+            f"{len(people)} people and {len(rows)} images found, AT&T has 40 and 400",
+            fix="point att: to the folder that holds s1 … s40; use folder: for a part of it",
+        )
+    return Corpus(name, rows)
+
+
+def read_lfw(directory: Path, *, name: str) -> Corpus:
+    """LFW, aligned form: every image is read through `LFW_BOX`."""
+    return read_folder(directory, name=name, crop=LFW_BOX)
+
+
+def read_flat(directory: Path, *, name: str, crop: CropBox | None = None) -> Corpus:
+    """One folder of images, one person each."""
+    _require(directory)
+    return Corpus(name, [_row(directory, image, image.stem, crop) for image in _images(directory)])
+
+
+def _row(root: Path, image: Path, person: str, crop: CropBox | None) -> Row:
+    number = _NUMBER.search(image.stem)
+    return Row(
+        id=image.relative_to(root).as_posix(),
+        path=image,
+        person=person,
+        order=int(number.group(1)) if number else None,
+        crop=crop,
+    )
+
+
+def _require(directory: Path) -> None:
+    if not directory.is_dir():
+        raise CorpusMissing(f"there is no folder {directory}", fix="check the path after the colon")
+
+
+def _folders(directory: Path) -> Iterator[Path]:
+    _require(directory)
+    yield from sorted(entry for entry in directory.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _images(directory: Path) -> Iterator[Path]:
+    yield from sorted(entry for entry in directory.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES)

@@ -1,0 +1,61 @@
+"""`reader:path` → corpus, the one way every command names its data.
+
+    att:DIR   lfw:DIR   folder:DIR   flat:DIR   manifest:FILE   olivetti:[DIR]
+
+A bare path is read as `manifest:` where it ends in .csv or .parquet and as `folder:` otherwise. `folder:` and `flat:`
+take a crop box behind the path: `folder:DIR?crop=72,64,178,193`. A relative path that does not exist is looked for
+under `COUNTERSIGN_DATA` too.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from encode.errors import CorpusInvalid
+from encode.sample import CropBox
+from eval.corpora.corpus import Corpus
+from eval.corpora.folder import read_att, read_flat, read_folder, read_lfw
+from eval.corpora.manifest import read_manifest
+from eval.corpora.olivetti import read_olivetti
+
+DATA_VARIABLE = "COUNTERSIGN_DATA"
+
+_PLAIN: dict[str, Callable[..., Corpus]] = {"att": read_att, "lfw": read_lfw, "manifest": read_manifest}
+_CROPPED: dict[str, Callable[..., Corpus]] = {"folder": read_folder, "flat": read_flat}
+READERS = (*_PLAIN, *_CROPPED, "olivetti")
+
+
+def open_corpus(spec: str) -> Corpus:
+    """The corpus that `spec` names. Raises CorpusInvalid for an unknown reader, CorpusMissing for a missing path."""
+    reader, colon, rest = spec.partition(":")
+    if not colon:
+        rest = spec
+        reader = "manifest" if Path(spec).suffix.lower() in {".csv", ".parquet"} else "folder"
+    if reader == "olivetti":
+        return read_olivetti(_resolve(rest) if rest else None, name="olivetti")
+    location, _, query = rest.partition("?")
+    path = _resolve(location)
+    if reader in _CROPPED:
+        return _CROPPED[reader](path, name=path.name, crop=_crop(query))
+    if reader in _PLAIN:
+        name = path.stem if reader == "manifest" else reader
+        return _PLAIN[reader](path, name=name)
+    raise CorpusInvalid(f"{reader!r} is not a corpus reader", field="corpus", fix=f"use one of {', '.join(READERS)}")
+
+
+def _resolve(location: str) -> Path:
+    path = Path(location).expanduser()
+    root = os.environ.get(DATA_VARIABLE)
+    if root and not path.is_absolute() and not path.exists():
+        return Path(root) / path
+    return path
+
+
+def _crop(query: str) -> CropBox | None:
+    if not query:
+        return None
+    key, _, value = query.partition("=")
+    numbers = value.split(",")
+    if key != "crop" or len(numbers) != 4 or not all(number.strip().isdigit() for number in numbers):
+        raise CorpusInvalid(f"{query!r} is not an option", field="corpus", fix="write ?crop=left,top,right,bottom")
+    return CropBox(*(int(number) for number in numbers))

@@ -1,0 +1,61 @@
+"""Thresholds for a fresh bundle: score its development people, build the policy.
+
+People are enrolled with few references here, because development people of in-the-wild corpora rarely have more than a
+handful of samples. More references than that make impostors score lower, so the stated FAR stays an upper estimate.
+"""
+
+from collections.abc import Sequence
+
+from encode.bundle import Bundle
+from encode.errors import TrialsError
+from enroll.memory_store import MemoryStore
+from eval.corpora.corpus import Corpus
+from eval.policy_builder import build_policy
+from eval.protocol import Protocol, derive
+from eval.scoring import acquire, score
+from verify.model import load_model
+from verify.policy import Policy
+from verify.verifier import Verifier
+
+REFERENCES = (5, 3, 2, 1)
+"""Tried in this order, until `LEAST_PEOPLE` can be enrolled and still have a sample left to probe with."""
+
+LEAST_PEOPLE = 15
+
+
+def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: int = 0) -> Policy:
+    """The policy of `bundle` measured on `corpus`, whose people it must not have been trained on.
+
+    Everyone acts as an impostor against everyone else, also those with a single sample. Raises TrialsError where there
+    are too few people or samples for any threshold.
+    """
+    modality = bundle.manifest.modality
+    model = load_model(bundle.path)
+    verifier = Verifier({modality: model}, MemoryStore())
+    rows = [row for row in corpus.rows if row.modality is modality]
+    references = _references(corpus, least=model.identity.minimum)
+    protocol = Protocol(references=references, draws=draws, seed=seed, impostors_per_person=None)
+    acquired = acquire(rows, verifier, modality, quiet=True)
+    plan = derive(rows, protocol, acquired.usable)
+    table = score(plan, acquired, verifier, modality, model.model_digest, quiet=True)
+    return build_policy(
+        table,
+        modality=modality,
+        corpus_name=corpus.name,
+        corpus_digest=corpus.digest,
+        references=references,
+        seed=seed,
+    )
+
+
+def _references(corpus: Corpus, *, least: int) -> int:
+    counts: Sequence[int] = [len(corpus.genuine(person)) for person in corpus.people]
+    possible = [number for number in REFERENCES if number >= least]
+    for number in possible:
+        if sum(count > number for count in counts) >= LEAST_PEOPLE:
+            return number
+    if possible and any(count > possible[-1] for count in counts):
+        return possible[-1]
+    raise TrialsError(
+        "no development person has a sample left to probe with", field="corpus", fix="add samples of each person"
+    )

@@ -1,0 +1,193 @@
+"""The derived protocol: which samples enroll a person, and which probes then claim to be that person.
+
+For every person with enough samples and every draw,
+
+    references   `references` of the person's usable genuine samples (of the first `reference_pool` in order, if given)
+    genuine      the person's remaining genuine samples
+    random       other people's genuine samples: zero-effort impostors
+    skilled      the forgeries that imitate the person
+
+Draws of one person differ in their references, so there are never more than the combinations allow. Everything follows
+from the seed and the identifiers: the order of the rows does not matter, and what is drawn for one person does not
+depend on who else is in the corpus, but for the impostors, who are those other people.
+
+Samples that cannot be acquired (ISO/IEC 19795-1): at enrolment the next sample drawn is presented instead, as an
+operator would ask for another picture; a person left with fewer than `references` usable samples fails to enroll, is
+counted so, and is not claimed. As probes they stay in, and count as rejections.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encode.errors import CorpusInvalid, FieldInvalid, TrialsError
+from eval.corpora.corpus import Row
+
+DEFAULT_IMPOSTORS = 1000
+"""Zero-effort probes per person and draw: all of them for a few hundred samples, a seeded sample of LFW's thousands."""
+
+Indices = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How trials are derived from a corpus.
+
+    Attributes
+    ----------
+    references : samples that enroll a person, at least 1.
+    draws : times that every person is enrolled, each with other references, at least 1.
+    seed : of every choice made, at least 0.
+    reference_pool : take references among the person's first so many genuine samples in the corpus's own order.
+    impostors_per_person : most zero-effort probes against one person in one draw; None for all there are.
+    """
+
+    references: int = 5
+    draws: int = 10
+    seed: int = 0
+    reference_pool: int | None = None
+    impostors_per_person: int | None = DEFAULT_IMPOSTORS
+
+    def __post_init__(self) -> None:
+        for name, least in {"references": 1, "draws": 1, "seed": 0}.items():
+            if getattr(self, name) < least:
+                raise FieldInvalid(f"must be at least {least}, not {getattr(self, name)}", field=name)
+        if self.reference_pool is not None and self.reference_pool < self.references:
+            raise FieldInvalid(
+                f"a pool of {self.reference_pool} cannot give {self.references} references", field="reference_pool"
+            )
+        if self.impostors_per_person is not None and self.impostors_per_person < 1:
+            raise FieldInvalid("must be at least 1", field="impostors_per_person", fix="leave it out, or 0 for all")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One person enrolled with one draw, and the probes against that template; indices into `Plan.samples`, int32."""
+
+    person: int
+    draw: int
+    references: Indices
+    genuine: Indices
+    random: Indices
+    skilled: Indices
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All claims of a run.
+
+    Attributes
+    ----------
+    people, samples : identifiers, sorted; `Claim` holds indices into them.
+    claims : ordered by person, then by draw.
+    too_few_samples : people with too few genuine samples to be claimed; their samples still act as impostors.
+    failed_to_enroll : people with enough samples of which too few could be acquired.
+    """
+
+    people: tuple[str, ...]
+    samples: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    too_few_samples: tuple[str, ...]
+    failed_to_enroll: tuple[str, ...]
+
+
+def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -> Plan:
+    """The trials of `rows` under `protocol`.
+
+    Parameters
+    ----------
+    rows : of one modality, in any order.
+    usable : bool (len(rows),), whether each row's sample could be acquired.
+
+    Raises
+    ------
+    TrialsError if nobody can be claimed, CorpusInvalid if a reference pool is asked of rows without an order.
+    """
+    by_id = sorted(range(len(rows)), key=lambda index: rows[index].id)
+    rows, usable = [rows[index] for index in by_id], np.asarray(usable, dtype=np.bool_)[by_id]
+    people = tuple(sorted({row.person for row in rows}))
+    number = {person: index for index, person in enumerate(people)}
+    owner = np.array([number[row.person] for row in rows], dtype=np.int32)
+    is_genuine = np.array([row.kind == "genuine" for row in rows])
+
+    claims: list[Claim] = []
+    too_few: list[str] = []
+    failed: list[str] = []
+    for index, person in enumerate(people):
+        own = np.flatnonzero((owner == index) & is_genuine).astype(np.int32)
+        pool = _reference_pool(own, rows, protocol.reference_pool)
+        if len(own) <= protocol.references or len(pool) < protocol.references:
+            too_few.append(person)
+            continue
+        if np.count_nonzero(usable[pool]) < protocol.references:
+            failed.append(person)
+            continue
+        generator = _generator(protocol.seed, person)
+        others = np.flatnonzero((owner != index) & is_genuine).astype(np.int32)
+        forgeries = np.flatnonzero((owner == index) & ~is_genuine).astype(np.int32)
+        draws = _draw_references(pool, usable, protocol, generator)
+        for draw, (references, presented) in enumerate(draws):
+            claims.append(
+                Claim(
+                    person=index,
+                    draw=draw,
+                    references=references,
+                    genuine=np.setdiff1d(own, presented),
+                    random=_capped(others, protocol.impostors_per_person, generator),
+                    skilled=forgeries,
+                )
+            )
+    if not claims:
+        raise TrialsError(
+            f"nobody has the {protocol.references + 1} genuine samples that {protocol.references} references "
+            "and a probe need",
+            fix="lower --references, or use a corpus with more samples a person",
+        )
+    return Plan(people, tuple(row.id for row in rows), tuple(claims), tuple(too_few), tuple(failed))
+
+
+def _generator(seed: int, person: str) -> np.random.Generator:
+    """A stream of one person's own, so that nobody's draws depend on who else is there."""
+    return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(person.encode()).digest())])
+
+
+def _reference_pool(own: Indices, rows: Sequence[Row], first: int | None) -> Indices:
+    """The samples that references may be drawn from: all of `own`, or its first ones in the corpus's order."""
+    if first is None:
+        return own
+    orders = []
+    for index in own:
+        order = rows[index].order
+        if order is None:
+            raise CorpusInvalid(
+                f"sample {rows[index].id!r} has no order, which a reference pool needs",
+                field="order",
+                fix="leave out --reference-pool, or give the manifest an order column",
+            )
+        orders.append(order)
+    return own[np.argsort(orders, kind="stable")[:first]]
+
+
+def _draw_references(
+    pool: Indices, usable: NDArray[np.bool_], protocol: Protocol, generator: np.random.Generator
+) -> list[tuple[Indices, Indices]]:
+    """Per draw: the references, and all samples presented to get them (unusable ones included), both ascending."""
+    wanted = min(protocol.draws, math.comb(int(np.count_nonzero(usable[pool])), protocol.references))
+    found: dict[bytes, tuple[Indices, Indices]] = {}
+    while len(found) < wanted:
+        order = generator.permutation(np.sort(pool))
+        last = np.flatnonzero(np.cumsum(usable[order]) == protocol.references)[0]
+        presented = np.sort(order[: last + 1])
+        references = presented[usable[presented]]
+        found.setdefault(references.tobytes(), (references, presented))
+    return list(found.values())
+
+
+def _capped(candidates: Indices, most: int | None, generator: np.random.Generator) -> Indices:
+    if most is None or len(candidates) <= most:
+        return candidates
+    return np.sort(generator.choice(candidates, size=most, replace=False))

@@ -1,0 +1,119 @@
+"""Scored trials as columns: who was claimed, with which draw of references, by which probe, and the score.
+
+Genuine, zero-effort (`random`) and skilled impostor trials are three kinds in one table and are never pooled: every
+rate takes the genuine trials and the impostor trials of exactly one kind.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encode.errors import TrialsError
+
+
+class TrialKind(StrEnum):
+    """What the probe is to the claim."""
+
+    GENUINE = "genuine"
+    RANDOM = "random"
+    SKILLED = "skilled"
+
+
+KINDS = tuple(TrialKind)
+"""The order in which `ScoreTable.kind` numbers them."""
+
+IMPOSTOR_KINDS = (TrialKind.RANDOM, TrialKind.SKILLED)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The trials of one kind.
+
+    Attributes
+    ----------
+    scores : float64 (M,), natural-log likelihood ratios, -inf where the probe could not be acquired.
+    claim : int32 (M,), index of the claimed person.
+    draw : int32 (M,), which draw of references the claim was enrolled with.
+    probe : int32 (M,), index of the probe sample.
+    """
+
+    scores: NDArray[np.float64]
+    claim: NDArray[np.int32]
+    draw: NDArray[np.int32]
+    probe: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @cached_property
+    def failures(self) -> int:
+        """How many trials' probes could not be acquired."""
+        return int(np.isneginf(self.scores).sum())
+
+    @cached_property
+    def comparisons(self) -> int:
+        """Distinct pairs of claimed person and probe: further draws repeat them and add no new probe."""
+        pairs = self.claim.astype(np.int64) << 32 | self.probe
+        return int(np.unique(pairs).size)
+
+    @cached_property
+    def probes(self) -> int:
+        """Distinct probe samples."""
+        return int(np.unique(self.probe).size)
+
+    @cached_property
+    def claimed(self) -> NDArray[np.int32]:
+        """Indices of the people claimed, ascending."""
+        return np.unique(self.claim)
+
+    def by_person(self, people: NDArray[np.int32]) -> list[NDArray[np.float64]]:
+        """The scores against each of `people`, ascending; empty where a person has none of this kind."""
+        order = np.lexsort((self.scores, self.claim))
+        claim, scores = self.claim[order], self.scores[order]
+        first, last = np.searchsorted(claim, people, side="left"), np.searchsorted(claim, people, side="right")
+        return [scores[start:stop] for start, stop in zip(first, last, strict=True)]
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Every trial of one run, one row each; columns of equal length M.
+
+    Attributes
+    ----------
+    people, samples : the identifiers that `claim` and `probe` index.
+    kind : int8 (M,), index into `KINDS`.
+    scores : float64 (M,), -inf marks a failure to acquire.
+    claim, draw, probe : int32 (M,).
+    model_digest : the model that scored them.
+    """
+
+    people: tuple[str, ...]
+    samples: tuple[str, ...]
+    kind: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    claim: NDArray[np.int32]
+    draw: NDArray[np.int32]
+    probe: NDArray[np.int32]
+    model_digest: str
+
+    def __post_init__(self) -> None:
+        if np.isnan(self.scores).any() or np.isposinf(self.scores).any():
+            raise TrialsError("scores hold NaN or +inf", fix="check the bundle's background and embeddings")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def of(self, kind: TrialKind) -> Trials:
+        """The trials of one kind; possibly none."""
+        rows = np.flatnonzero(self.kind == KINDS.index(kind))
+        return Trials(self.scores[rows], self.claim[rows], self.draw[rows], self.probe[rows])
+
+    @property
+    def counts(self) -> Mapping[TrialKind, int]:
+        """Number of trials by kind."""
+        found = np.bincount(self.kind, minlength=len(KINDS))
+        return {kind: int(found[index]) for index, kind in enumerate(KINDS)}
