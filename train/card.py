@@ -1,0 +1,125 @@
+"""MODEL_CARD.md, written from the run: nothing in it is typed in by hand.
+
+Model cards follow Mitchell et al. 2019: what it is, what it was trained on, how it was measured, what it is not for.
+"""
+
+from collections.abc import Sequence
+
+from encode.manifest import Manifest
+from train.identity_choice import Measured
+from verify.policy import Policy
+
+
+def write_card(
+    manifest: Manifest,
+    *,
+    parameters: int,
+    steps: int,
+    best_step: int,
+    development_eer: float,
+    parity: float,
+    identities: Sequence[Measured],
+    policy: Policy | None,
+) -> str:
+    """The card as Markdown."""
+    sections = [
+        f"# Model card: {manifest.name}",
+        _summary(manifest, parameters),
+        _corpora(manifest),
+        _training(manifest, steps, best_step, development_eer, parity),
+        _identity(manifest, identities),
+        _policy(policy),
+        _limits(),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summary(manifest: Manifest, parameters: int) -> str:
+    height, width = (
+        next(step[side] for step in manifest.preprocessing if step["step"] == "resize") for side in ("height", "width")
+    )
+    return (
+        f"A {manifest.modality.value} encoder: {parameters:,} trained parameters, input {height} x {width} grey, "
+        f"embedding of {manifest.embedding.size} values. Trained on {manifest.created}.\n\n"
+        "Intended use: research on, and evaluation of, self-hosted verification. **Research use only**: the corpora "
+        "below are published for research, and so are weights trained on them."
+    )
+
+
+def _corpora(manifest: Manifest) -> str:
+    lines = ["## Corpora", "", "| corpus | role | people | samples | terms |", "|---|---|---|---|---|"]
+    lines += [f"| {use.name} | {use.role} | {use.people} | {use.samples} | {use.terms} |" for use in manifest.corpora]
+    lines += [
+        "",
+        "People are divided by a fixed hash of their name: the network never saw a development person. Development "
+        "people fit the background and the calibration, stop the training, and (others of them) set the thresholds.",
+    ]
+    return "\n".join(lines)
+
+
+def _training(manifest: Manifest, steps: int, best_step: int, eer: float, parity: float) -> str:
+    terms = ", ".join(f"{term['kind']} (weight {term['weight']:g})" for term in manifest.recipe["losses"])
+    return (
+        "## Training\n\n"
+        f"Recipe `{manifest.recipe['name']}`, seed {manifest.recipe['seed']}: {terms}; {steps} steps, averaged weights "
+        f"of step {best_step}, where the EER over all pairs of single samples of background people was {eer:.2%} "
+        "(early stopping watched this figure, so it is optimistic). The ONNX file differs from the trained network by "
+        f"at most {parity:.1e} at batches of 1, 2 and 64."
+    )
+
+
+def _identity(manifest: Manifest, identities: Sequence[Measured]) -> str:
+    lines = [
+        "## Identity model",
+        "",
+        "Chosen on background people, each corpus scored with a background fitted on the other corpora "
+        "(up to 5 references; thresholds a posteriori). Best of each kind:",
+        "",
+        "| identity model | EER | FRR at FAR 1 % | genuine / impostor trials |",
+        "|---|---|---|---|",
+    ]
+    seen: set[str] = set()
+    for entry in identities:
+        if entry.candidate.identity.kind in seen:
+            continue
+        seen.add(entry.candidate.identity.kind)
+        counts = f"{len(entry.genuine):,} / {len(entry.impostor):,}"
+        lines.append(f"| {entry.candidate.describe()} | {entry.eer:.2%} | {entry.frr_at_1:.2%} | {counts} |")
+    calibration = manifest.identity.calibration
+    lines += ["", f"Calibration: llr = {calibration.scale:.4f} · raw {calibration.offset:+.4f}."]
+    return "\n".join(lines)
+
+
+def _policy(policy: Policy | None) -> str:
+    if policy is None:
+        return "## Thresholds\n\nNo policy has been sealed in; `verify` refuses this bundle until one is."
+    lines = [
+        "## Thresholds",
+        "",
+        f"Set on {policy.corpus.people} other development people ({policy.trials.genuine:,} genuine and "
+        f"{policy.trials.impostor:,} impostor trials, impostors: {policy.impostor}).",
+        "",
+        "| target FAR | threshold (LLR) | FAR there (95 %) | FRR there (95 %) |",
+        "|---|---|---|---|",
+    ]
+    for row in policy.table:
+        far, frr = row.achieved_far, row.frr
+        lines.append(
+            f"| {row.target_far:.4%} | {row.threshold:.3f} | {far.value:.4%} ({far.low:.4%} to {far.high:.4%}) "
+            f"| {frr.value:.2%} ({frr.low:.2%} to {frr.high:.2%}) |"
+        )
+    lines += [
+        "",
+        "Error rates on other people, cameras and light differ: measure them on yours.",
+    ]
+    return "\n".join(lines)
+
+
+def _limits() -> str:
+    return (
+        "## Limits\n\n"
+        "- No liveness or presentation-attack detection: a photograph of a photograph is scored like a face.\n"
+        "- No face detection: the input is a face crop, or an image with a crop box.\n"
+        "- Trained on public figures and laboratory volunteers; error rates by age, sex and skin tone are not known "
+        "and must be measured before use on people. Not for surveillance or for decisions without a human appeal."
+    )

@@ -1,0 +1,48 @@
+"""Distances between all embeddings of a batch; a loss is given one and never assumes which.
+
+All are distances: smaller means closer. `bound(d)` is the least upper bound over the embeddings a network can put out,
+from which the 2005 loss takes its Q.
+"""
+
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Distance(Protocol):
+    """embeddings (N, D) → distances (N, N); with `bound` for outputs of `size` values."""
+
+    def __call__(self, embeddings: Tensor) -> Tensor: ...
+
+    def bound(self, size: int) -> float: ...
+
+
+class L1Distance:
+    """E = ||a − b||₁, the energy of Chopra 2005; for outputs in (−1, 1) it stays under 2·D."""
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        return (embeddings[:, None, :] - embeddings[None, :, :]).abs().sum(-1)
+
+    def bound(self, size: int) -> float:
+        return 2.0 * size
+
+
+class EuclideanDistance:
+    """||a − b||₂ with a gradient of zero, not NaN, between equal vectors.
+
+    Parameters
+    ----------
+    unit_norm : whether the embeddings have norm 1 (bound 2) or values in (−1, 1) (bound 2·√D).
+    """
+
+    def __init__(self, *, unit_norm: bool) -> None:
+        self.unit_norm = unit_norm
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        squares = (embeddings * embeddings).sum(1)
+        squared = squares[:, None] + squares[None, :] - 2.0 * embeddings @ embeddings.T
+        # sqrt has an infinite slope at 0; the clamp stops the gradient there, and rounding below 0 as well.
+        return squared.clamp_min(1e-8).sqrt()
+
+    def bound(self, size: int) -> float:
+        return 2.0 if self.unit_norm else 2.0 * float(size) ** 0.5
