@@ -1,0 +1,47 @@
+# The serving image: no torch, no compiler, no package installer, no root.
+# Build it with `make image`; docs/operations.md says how to run it.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS builder
+WORKDIR /build
+# The environment itself gets no pip: the base image's pip fills it from outside.
+RUN python3 -m venv --without-pip /opt/countersign
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY countersign countersign
+COPY train train
+COPY eval eval
+COPY verify verify
+COPY enroll enroll
+COPY encode encode
+RUN python3 -m pip --python /opt/countersign/bin/python install \
+        --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[cpu]'
+# What no running service reads: tests, type stubs, C headers and sources of the packages. Bytecode stays: a read-only
+# root could never keep it, and every health check would compile anew.
+RUN cd /opt/countersign/lib/python3.*/site-packages \
+    && find . -type d \( -name tests -o -name include \) -prune -exec rm -rf {} + \
+    && find . -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.h' -o -name '*.c' -o -name '*.a' \) -delete
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="Countersign" \
+      org.opencontainers.image.description="Verification of people by face and handwritten signature" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=builder /opt/countersign /opt/countersign
+COPY models /models
+RUN install -d -o 10001 -g 10001 -m 0700 /data
+USER 10001:10001
+WORKDIR /data
+# Inside a container loopback reaches nobody, so here, and only here, the service listens on every address.
+# Who can reach it is decided where the port is published.
+ENV PATH=/opt/countersign/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    COUNTERSIGN_HOST=0.0.0.0 \
+    COUNTERSIGN_PORT=50051 \
+    COUNTERSIGN_MODELS=/models/face \
+    COUNTERSIGN_DATABASE=/data/countersign.sqlite
+VOLUME /data
+EXPOSE 50051
+# The service is process 1 and answers SIGTERM itself, with a drain; no init is needed.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 CMD ["countersign", "health"]
+ENTRYPOINT ["countersign"]
+CMD ["serve"]

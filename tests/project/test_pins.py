@@ -1,0 +1,91 @@
+"""constraints.txt pins exactly what pyproject.toml asks for, everything that needs, and nothing else."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = ("cpu", "eval", "train", "test")
+# torch pins these for each platform itself; the last three belong to the installer.
+UNPINNED = re.compile(r"nvidia-.*|cuda-.*|triton|pip|setuptools|wheel")
+
+LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+PINS = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in LINES)}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def declared(extras: Iterable[str]) -> list[Requirement]:
+    """What pyproject.toml asks for on this platform, for serving and the extras named."""
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    return [
+        requirement
+        for requirement in map(Requirement, lines)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    ]
+
+
+def closure(requirements: Iterable[Requirement]) -> set[str]:
+    """The names of the requirements and of all that those need in turn, as installed here."""
+    waiting, seen = list(requirements), set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        extras = requirement.extras or {""}
+        for extra in extras:
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            try:
+                needed = requires(name) or []
+            except PackageNotFoundError:
+                continue
+            waiting += [
+                inner
+                for inner in map(Requirement, needed)
+                if inner.marker is None or inner.marker.evaluate({"extra": extra})
+            ]
+    return {name for name, _ in seen}
+
+
+def test_every_line_is_one_exact_release() -> None:
+    """No path, no address, no hash of a file, no local build."""
+    assert [line for line in LINES if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9a-z.]*", line)] == []
+    assert len(PINS) == len(LINES)
+
+
+def test_pins_satisfy_the_bounds() -> None:
+    for requirement in declared(EXTRAS):
+        assert requirement.specifier.contains(Version(PINS[canonicalize_name(requirement.name)])), requirement.name
+
+
+def test_pins_are_what_the_project_needs_and_no_more() -> None:
+    needed = {name for name in closure(declared(EXTRAS)) if not UNPINNED.fullmatch(name)}
+    assert set(PINS) - needed == set()
+    assert needed - set(PINS) == set()
+
+
+def test_serving_needs_no_torch() -> None:
+    """Nothing that the serving or the evaluating install pulls in is torch."""
+    assert not closure(declared(["cpu", "eval"])) & {"torch", "torchvision", "onnx", "onnxscript", "triton"}
+
+
+def test_bounds_admit_the_generated_stubs() -> None:
+    """A stub refuses to load under a grpc or protobuf older than its generator."""
+    bounds = {canonicalize_name(r.name): r.specifier for r in declared(())}
+    stubs = sorted((ROOT / "verify" / "v1").glob("*_pb2*.py"))
+    assert stubs
+    for stub in stubs:
+        text = stub.read_text()
+        for package, pattern in (
+            ("grpcio", r"GRPC_GENERATED_VERSION = '([0-9.]+)'"),
+            ("protobuf", r"Protobuf Python Version: ([0-9.]+)"),
+        ):
+            for generator in re.findall(pattern, text):
+                lowest = min(Version(bound.version) for bound in bounds[package] if bound.operator == ">=")
+                assert lowest >= Version(generator), f"{stub.name} needs {package}>={generator}"
