@@ -1,0 +1,67 @@
+"""`countersign enroll`: add reference images to a person at a running service."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from countersign.exit_codes import typed_exit
+
+if TYPE_CHECKING:
+    from verify.v1.enrollment_pb2 import EnrollResponse
+
+
+def enroll(
+    person: Annotated[str, typer.Argument(help="The person's id in the collection.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Image files: PNG, JPEG, PGM, BMP or WebP.", exists=True, dir_okay=False)
+    ],
+    address: Annotated[
+        str | None, typer.Option(help="host:port of the service. Default: COUNTERSIGN_ADDRESS or 127.0.0.1:50051.")
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option(help="The gallery. Default: COUNTERSIGN_COLLECTION or `default`.")
+    ] = None,
+    request_id: Annotated[
+        str | None, typer.Option(help="Repeat a call safely: the same id enrolls once. Default: a new one.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for the answer. Default: 30.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Enroll a person from image files. Images that cannot be used are listed with the reason; the others count.
+
+    Exit codes: 0 enrolled, 3 no image can be used or an id is wrong, 4 no service, 5 refused by what is stored.
+    """
+    from encode.sample import ImageSample
+    from verify.client import Client
+    from verify.settings import client_settings
+
+    with typed_exit(as_json=as_json):
+        settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
+        samples = [ImageSample(image.read_bytes()) for image in images]
+        with Client(settings.address, timeout=settings.timeout_seconds) as client:
+            answer = client.enroll(settings.collection, person, samples, request_id=request_id)
+    if as_json:
+        from google.protobuf.json_format import MessageToJson
+
+        typer.echo(MessageToJson(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+    else:
+        _print(answer, images)
+
+
+def _print(answer: "EnrollResponse", images: list[Path]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    table = Table("image", "enrolled", "reason", title=f"Enrolling {escape(answer.person.person)}")
+    for image, outcome in zip(images, answer.outcomes, strict=True):
+        problem = outcome.problem
+        why = "" if outcome.accepted else f"{problem.reason}: {problem.message} ({problem.fix})"
+        table.add_row(escape(str(image)), "yes" if outcome.accepted else "no", escape(why))
+    console.print(table)
+    for template in answer.person.templates:
+        references = template.anchors + template.recent
+        missing = f", {template.missing} more needed before a claim can be verified" if template.missing else ""
+        console.print(f"{references} references kept{missing}.")

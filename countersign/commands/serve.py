@@ -1,0 +1,59 @@
+"""`countersign serve`: run the service in the foreground until SIGTERM or Ctrl-C."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from countersign.exit_codes import typed_exit
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings; flags and COUNTERSIGN_* variables go before it.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one. Default: 50051.")] = None,
+    models: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a model bundle, once per modality. Default: models/face.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="SQLite file, or memory: to keep nothing. Default: countersign.sqlite.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Calls worked on at once. Default: 4.")] = None,
+    max_waiting: Annotated[int | None, typer.Option(help="Calls that may wait for a worker. Default: 64.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Processors one inference may use. Default: all.")] = None,
+    grace: Annotated[float | None, typer.Option(help="Seconds for calls under way after SIGTERM. Default: 10.")] = None,
+    drain_delay: Annotated[
+        float | None, typer.Option(help="Seconds to go on answering after SIGTERM, health already down. Default: 0.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default: info.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or console. Default: json.")] = None,
+) -> None:
+    """Serve enrolment and verification over gRPC; logs go to standard error as JSON.
+
+    Exit codes: 0 stopped as asked, 6 bundle, 7 database, 8 setting or address in use.
+    """
+    import asyncio
+
+    from verify.logging import configure_logging
+    from verify.server import serve as run
+    from verify.settings import service_settings
+
+    with typed_exit():
+        settings = service_settings(
+            config,
+            host=host,
+            port=port,
+            models=tuple(models) if models else None,
+            database=database,
+            workers=workers,
+            max_waiting=max_waiting,
+            threads=threads,
+            grace_seconds=grace,
+            drain_delay_seconds=drain_delay,
+            log_level=log_level,
+            log_format=log_format,
+        )
+        configure_logging(level=settings.log_level, form=settings.log_format)
+        asyncio.run(run(settings))

@@ -1,0 +1,140 @@
+"""`countersign enroll` and `countersign verify` against a running service: what they print and the exit codes."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+import countersign.exit_codes
+from countersign.commands.enroll import enroll
+from countersign.commands.verify import verify
+from countersign.exit_codes import EXIT_CODES, ExitCode, exit_code_of, typed_exit
+from encode.errors import CountersignError, ImageCorrupt, PersonUnknown
+from encode.sample import ImageSample, Modality
+from enroll.memory_store import MemoryStore
+from verify.model import Model
+from verify.server_thread import serving
+from verify.status import error_classes
+
+Face = Callable[..., ImageSample]
+Run = Callable[..., Result]
+
+app = typer.Typer()
+app.command()(enroll)
+app.command()(verify)
+
+
+@pytest.fixture
+def run(models: Mapping[Modality, Model], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``run("verify", "ada", ...)`` against a service of its own, named by the environment."""
+    for name in list(os.environ):
+        if name.startswith("COUNTERSIGN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "160")
+    with serving(models, MemoryStore()) as address:
+        monkeypatch.setenv("COUNTERSIGN_ADDRESS", address)
+        yield lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def photo(face: Face, tmp_path: Path) -> Callable[..., Path]:
+    def write(person: int, shot: int = 0) -> Path:
+        path = tmp_path / f"{person}-{shot}.png"
+        path.write_bytes(face(person, shot).data)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "notes [draft].txt"
+    path.write_text("no image")
+    return path
+
+
+def test_the_tour(run: Run, photo: Callable[..., Path], text: Path) -> None:
+    enrolled = run("enroll", "ada", photo(1, 0), text, photo(1, 1))
+    assert enrolled.exit_code == ExitCode.OK
+    assert "2 references kept." in enrolled.output
+    assert "IMAGE_FORMAT_UNSUPPORTED" in enrolled.output
+    accepted = run("verify", "ada", photo(1, 5))
+    assert accepted.exit_code == ExitCode.OK
+    assert "accepted" in accepted.output
+    assert "0.1 %" in accepted.output
+    assert "too few impostor trials" in accepted.output
+    rejected = run("verify", "ada", photo(2), photo(3), text, "--target-far", "0.01")
+    assert rejected.exit_code == ExitCode.REJECTED
+    assert "rejected" in rejected.output
+    assert "notes [draft].txt" in rejected.output
+    assert "too few impostor trials" not in rejected.output
+
+
+def test_answers_in_json(run: Run, photo: Callable[..., Path]) -> None:
+    answer = json.loads(run("enroll", "ada", photo(1), "--json").output)
+    assert answer["outcomes"][0]["accepted"] is True
+    assert answer["person"]["collection"] == "default"
+    result = run("verify", "ada", photo(2), "--json")
+    assert result.exit_code == ExitCode.REJECTED
+    answer = json.loads(result.output)
+    assert answer["accepted"] is False
+    assert answer["log_likelihood_ratio"] < answer["threshold"]
+
+
+def test_errors_are_one_line_and_an_exit_code(run: Run, photo: Callable[..., Path], text: Path, tmp_path: Path) -> None:
+    run("enroll", "ada", photo(1))
+    for arguments, code, reason in (
+        (("verify", "nobody", photo(1)), ExitCode.STATE, "PERSON_UNKNOWN"),
+        (("verify", "ada", text), ExitCode.INPUT, "IMAGE_FORMAT_UNSUPPORTED"),
+        (("verify", "ada\n", photo(1)), ExitCode.INPUT, "FIELD_INVALID"),
+        (("verify", "ada", photo(1), "--target-far", "0.05"), ExitCode.STATE, "TARGET_FAR_UNAVAILABLE"),
+        (("verify", "ada", photo(1), "--address", "127.0.0.1:1"), ExitCode.SERVICE, "SERVICE_UNAVAILABLE"),
+        (("verify", "ada", photo(1), "--timeout", "-1"), ExitCode.CONFIG, "CONFIG_INVALID"),
+        (("enroll", "bob", text), ExitCode.STATE, "TOO_FEW_REFERENCES"),
+        (("enroll", "bob", photo(1), "--request-id", "r" * 129), ExitCode.INPUT, "FIELD_INVALID"),
+    ):
+        plain = run(*arguments)
+        assert (plain.exit_code, plain.stdout) == (code, ""), arguments
+        assert re.fullmatch(r"error: [^\n]+\n", plain.stderr)
+        told = run(*arguments, "--json")
+        assert told.exit_code == code
+        assert json.loads(told.stdout)["error"]["reason"] == reason
+
+
+def test_a_missing_file_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    for command in ("enroll", "verify"):
+        assert run(command, "ada", tmp_path / "missing.png").exit_code == ExitCode.USAGE
+        assert run(command, "ada").exit_code == ExitCode.USAGE
+
+
+def test_a_request_id_makes_enrolment_repeatable(run: Run, photo: Callable[..., Path]) -> None:
+    first = run("enroll", "ada", photo(1), "--request-id", "r1", "--json")
+    assert run("enroll", "ada", photo(1), "--request-id", "r1", "--json").output == first.output
+    assert run("enroll", "ada", photo(2), "--request-id", "r1").exit_code == ExitCode.STATE
+
+
+def test_every_error_of_the_tree_has_an_exit_code_and_every_code_is_documented() -> None:
+    for kind in error_classes():
+        expected = ExitCode.INTERNAL if kind is CountersignError else exit_code_of(kind("what happened"))
+        assert exit_code_of(kind("what happened")) is expected
+        assert (expected is ExitCode.INTERNAL) == (kind is CountersignError)
+    documented = {int(number) for number in re.findall(r"^    (\d+) ", countersign.exit_codes.__doc__ or "", re.M)}
+    assert documented == set(ExitCode)
+    assert set(EXIT_CODES.values()) <= set(ExitCode)
+
+
+def test_the_nearest_ancestor_decides() -> None:
+    assert exit_code_of(ImageCorrupt("x")) is ExitCode.INPUT
+    assert exit_code_of(PersonUnknown("x")) is ExitCode.STATE
+
+
+def test_what_is_no_error_of_ours_passes_through() -> None:
+    with pytest.raises(ZeroDivisionError), typed_exit():
+        raise ZeroDivisionError

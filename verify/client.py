@@ -1,0 +1,144 @@
+"""A small synchronous client: one method a call, a deadline on each, and errors of the one error tree.
+
+Answers are the wire messages of verify/v1; samples are those of :mod:`encode.sample`. Every method raises the error the
+service answered with, or
+
+    ServiceUnavailable   nothing answers at the address
+    DeadlineExpired      no answer in time
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from encode.errors import FieldInvalid
+from encode.sample import Modality, Sample
+from verify.messages import MAX_MESSAGE_BYTES, MODALITY_TO_WIRE, write_sample
+from verify.status import from_rpc_error
+from verify.v1 import (
+    enrollment_pb2,
+    enrollment_pb2_grpc,
+    model_pb2,
+    model_pb2_grpc,
+    verification_pb2,
+    verification_pb2_grpc,
+)
+
+_Answer = TypeVar("_Answer", bound=Message)
+
+
+class Client:
+    """Calls one service at `address` (``host:port``), each call with a deadline of `timeout` seconds."""
+
+    def __init__(self, address: str, *, timeout: float = 30.0) -> None:
+        self._timeout = timeout
+        self._channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
+        self._enrollment = enrollment_pb2_grpc.EnrollmentServiceStub(self._channel)
+        self._verification = verification_pb2_grpc.VerificationServiceStub(self._channel)
+        self._models = model_pb2_grpc.ModelServiceStub(self._channel)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
+
+    def enroll(
+        self, collection: str, person: str, samples: Sequence[Sample], *, request_id: str | None = None
+    ) -> enrollment_pb2.EnrollResponse:
+        """Add references to a person. Without a `request_id` a new one is drawn."""
+        request = enrollment_pb2.EnrollRequest(
+            collection=collection,
+            person=person,
+            samples=[write_sample(sample) for sample in samples],
+            request_id=request_id or uuid.uuid4().hex,
+        )
+        return self._call(self._enrollment.Enroll, _sendable(request), enrollment_pb2.EnrollResponse)
+
+    def verify(
+        self, collection: str, person: str, samples: Sequence[Sample], *, target_far: float | None = None
+    ) -> verification_pb2.VerifyResponse:
+        """Compare samples with a claimed person; `target_far` is a fraction of the policy's table."""
+        request = verification_pb2.VerifyRequest(
+            collection=collection,
+            person=person,
+            samples=[write_sample(sample) for sample in samples],
+            target_far=target_far,
+        )
+        return self._call(self._verification.Verify, _sendable(request), verification_pb2.VerifyResponse)
+
+    def get_person(self, collection: str, person: str) -> enrollment_pb2.Person:
+        """What is stored of a person."""
+        request = enrollment_pb2.GetPersonRequest(collection=collection, person=person)
+        return self._call(self._enrollment.GetPerson, request, enrollment_pb2.GetPersonResponse).person
+
+    def list_persons(self, collection: str, *, page_size: int = 0) -> Iterator[enrollment_pb2.PersonSummary]:
+        """Everybody in a collection, fetched page by page."""
+        token = ""
+        while True:
+            request = enrollment_pb2.ListPersonsRequest(collection=collection, page_size=page_size, page_token=token)
+            page = self._call(self._enrollment.ListPersons, request, enrollment_pb2.ListPersonsResponse)
+            yield from page.persons
+            token = page.next_page_token
+            if not token:
+                return
+
+    def delete_person(
+        self, collection: str, person: str, *, request_id: str | None = None
+    ) -> enrollment_pb2.ErasureReceipt:
+        """Erase a person. Without a `request_id` a new one is drawn."""
+        request = enrollment_pb2.DeletePersonRequest(
+            collection=collection, person=person, request_id=request_id or uuid.uuid4().hex
+        )
+        return self._call(self._enrollment.DeletePerson, request, enrollment_pb2.DeletePersonResponse).receipt
+
+    def list_models(self) -> list[model_pb2.Model]:
+        """The models that answer."""
+        return list(
+            self._call(self._models.ListModels, model_pb2.ListModelsRequest(), model_pb2.ListModelsResponse).models
+        )
+
+    def get_policy(self, modality: Modality) -> model_pb2.Policy:
+        """The thresholds in force for a modality, with their evidence."""
+        request = model_pb2.GetPolicyRequest(modality=MODALITY_TO_WIRE[modality])
+        return self._call(self._models.GetPolicy, request, model_pb2.GetPolicyResponse).policy
+
+    def healthy(self, service: str = "") -> bool:
+        """Whether the service as a whole, or one by its full name, says that it is SERVING."""
+        answer = self._call(
+            self._health.Check, health_pb2.HealthCheckRequest(service=service), health_pb2.HealthCheckResponse
+        )
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: Callable[..., Any], request: Message, _: type[_Answer]) -> _Answer:
+        """The answer, of the type named: the generated stubs do not tell it."""
+        try:
+            answer: _Answer = method(request, timeout=self._timeout)
+            return answer
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+
+
+_Request = TypeVar("_Request", bound=Message)
+
+
+def _sendable(request: _Request) -> _Request:
+    size = request.ByteSize()
+    if size > MAX_MESSAGE_BYTES:
+        raise FieldInvalid(
+            f"the samples together have {size:,} bytes, the limit of one call is {MAX_MESSAGE_BYTES:,}",
+            field="samples",
+            fix="send them in several calls",
+        )
+    return request

@@ -1,0 +1,67 @@
+"""Logs of the service: one JSON object a line on standard error.
+
+A call is logged by its request id, method, code, reason and milliseconds. Nothing that identifies a person is: no
+person or collection id, no score, no sample, and no exception text, because libraries put values into theirs.
+"""
+
+import logging
+import sys
+import traceback
+from typing import Any, Literal, TextIO
+
+import structlog
+
+_SILENT = structlog.wrap_logger(
+    structlog.ReturnLogger(), processors=[], wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+)
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def configure_logging(
+    *, level: Level = "info", form: Literal["json", "console"] = "json", stream: TextIO | None = None
+) -> None:
+    """Send our log and warnings of libraries to `stream`, standard error by default."""
+    out = sys.stderr if stream is None else stream
+    renderer: Any = (
+        structlog.processors.JSONRenderer(sort_keys=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=out.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [_Forward()]
+    root.setLevel(logging.WARNING)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """The service's log; silent until :func:`configure_logging`, so that a library's user keeps the terminal."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger() if structlog.is_configured() else _SILENT
+    return logger
+
+
+def where_raised(error: BaseException) -> list[str]:
+    """The frames an exception passed through, outermost first, as ``file:line function``; never its text."""
+    return [
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+
+
+class _Forward(logging.Handler):
+    """Hands on that a library has complained, and where; not what it said, which may quote what it was given."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        get_logger().warning(
+            "library", logger=record.name, at=f"{record.filename}:{record.lineno} {record.funcName}", error=kind
+        )

@@ -1,0 +1,76 @@
+"""A bundle made ready to answer: its encoder, its identity model and its policy, for one modality."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from encode.bundle import open_bundle
+from encode.encoder import Encoder
+from encode.errors import BundleIncomplete, ConfigError
+from encode.manifest import POLICY
+from encode.sample import Modality
+from enroll.acquisition import SampleEncoder
+from enroll.identity import IdentityModel
+from verify.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`policy` is None only while the evaluator is still measuring the thresholds; such a model is never served."""
+
+    name: str
+    encoder: SampleEncoder
+    identity: IdentityModel
+    policy: Policy | None
+
+    @property
+    def modality(self) -> Modality:
+        return self.encoder.modality
+
+    @property
+    def model_digest(self) -> str:
+        return self.encoder.model_digest
+
+
+def load_model(path: str | Path, *, threads: int | None = None) -> Model:
+    """Open the bundle at `path`; `threads` as for :class:`encode.encoder.Encoder`.
+
+    Raises
+    ------
+    BundleError : the bundle or its policy cannot be used.
+    PolicyMismatch : its policy was made for another model.
+    """
+    bundle = open_bundle(path)
+    policy = None if bundle.policy is None else Policy.from_json(bundle.policy)
+    if policy is not None:
+        policy.require_model(bundle.model_digest, bundle.manifest.modality)
+    encoder = Encoder(bundle, threads=threads)
+    return Model(bundle.manifest.name, encoder, IdentityModel.from_bundle(bundle), policy)
+
+
+def load_models(paths: Iterable[str | Path], *, threads: int | None = None) -> Mapping[Modality, Model]:
+    """Models fit to serve, by modality.
+
+    Raises
+    ------
+    BundleIncomplete : a bundle without a policy: it could compare people, but not decide.
+    ConfigError : no bundle at all, or two for one modality.
+    BundleError, PolicyMismatch : as :func:`load_model`.
+    """
+    models: dict[Modality, Model] = {}
+    for path in paths:
+        model = load_model(path, threads=threads)
+        if model.policy is None:
+            raise BundleIncomplete(
+                f"the bundle {path} has no policy: there is no threshold to decide by",
+                field=POLICY,
+                fix="measure the bundle with `countersign eval run` and seal the policy it writes",
+            )
+        if model.modality in models:
+            raise ConfigError(
+                f"two bundles read {model.modality.value} samples", field="models", fix="name one bundle per modality"
+            )
+        models[model.modality] = model
+    if not models:
+        raise ConfigError("no model bundle is named", field="models", fix="name a bundle, for example models/face")
+    return models

@@ -1,0 +1,119 @@
+"""Around every call of ours: parsing, the error boundary, the log, and the count of calls under way.
+
+This is the one place where an exception becomes a status. What the error tree does not foresee becomes SERVICE_FAILED
+with an incident id, under which the log tells where it was raised.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from encode.errors import CountersignError, DeadlineExpired, FieldInvalid, ServiceFailed, StoreError
+from verify.logging import get_logger, where_raised
+from verify.status import STATUS_KEY, code_of, to_status
+
+REQUEST_ID_KEY = "x-request-id"
+_OURS = "/verify.v1."
+
+# The stubs describe handlers of the synchronous server; those of grpc.aio are coroutine functions.
+_Handler = Any
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CallBoundary(grpc.aio.ServerInterceptor):
+    """Wraps the unary calls of package verify.v1; health and reflection pass by untouched."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _Handler:
+        method = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        if handler is None or not method.startswith(_OURS) or handler.unary_unary is None:
+            return handler
+
+        async def call(data: bytes, context: _Context) -> Any:
+            self.under_way += 1
+            try:
+                return await _answer(method, handler, data, context)
+            finally:
+                self.under_way -= 1
+
+        # The message is parsed inside, so that one that does not parse gets an error of ours as well.
+        return grpc.unary_unary_rpc_method_handler(
+            call, request_deserializer=None, response_serializer=handler.response_serializer
+        )
+
+
+async def _answer(method: str, handler: _Handler, data: bytes, context: _Context) -> Any:
+    started = time.perf_counter()
+    request_id = _request_id(context)
+    trailers = ((REQUEST_ID_KEY, request_id),)
+    log = get_logger().bind(request_id=request_id, method=method)
+
+    def elapsed() -> float:
+        return round(1e3 * (time.perf_counter() - started), 3)
+
+    try:
+        response = await handler.unary_unary(_parse(handler, data), context)
+    except asyncio.CancelledError:
+        remaining = context.time_remaining()
+        code = grpc.StatusCode.CANCELLED if remaining is None or remaining > 0 else code_of(DeadlineExpired)
+        log.info("call", code=code.name, ms=elapsed())
+        raise
+    except CountersignError as error:
+        failure = error
+        if isinstance(error, StoreError):
+            log.error("store", reason=error.reason, message=error.message)
+    except Exception as error:  # noqa: BLE001 - the boundary: nothing unforeseen may reach the caller as it is
+        failure = _unforeseen(error)
+        log.error("unforeseen", incident=failure.incident, error=type(error).__name__, frames=where_raised(error))
+    else:
+        context.set_trailing_metadata(trailers)
+        log.info("call", code=grpc.StatusCode.OK.name, ms=elapsed())
+        return response
+    code = code_of(type(failure))
+    log.info("call", code=code.name, reason=failure.reason, ms=elapsed())
+    status = to_status(failure)
+    await context.abort(code, status.message, (*trailers, (STATUS_KEY, status.SerializeToString())))
+    raise AssertionError("abort raises")
+
+
+def _parse(handler: _Handler, data: bytes) -> Any:
+    try:
+        return handler.request_deserializer(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise FieldInvalid(
+            "the request is not a message of this method", field="request", fix="use stubs made from verify/v1/*.proto"
+        ) from error
+
+
+def _unforeseen(error: Exception) -> ServiceFailed:
+    incident = uuid.uuid4().hex
+    failure = ServiceFailed(
+        "the service failed in a way it did not foresee",
+        fix=f"report incident {incident} to the operator",
+        incident=incident,
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _request_id(context: _Context) -> str:
+    """The caller's x-request-id if it is a UUID, which cannot carry a name into the log; else a new one."""
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY:
+            try:
+                return str(uuid.UUID(str(value)))
+            except ValueError:
+                break
+    return str(uuid.uuid4())

@@ -1,0 +1,66 @@
+from verify.v1 import sample_pb2 as _sample_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class VerifyRequest(_message.Message):
+    __slots__ = ("collection", "person", "samples", "target_far")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    PERSON_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    person: str
+    samples: _containers.RepeatedCompositeFieldContainer[_sample_pb2.Sample]
+    target_far: float
+    def __init__(self, collection: _Optional[str] = ..., person: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[_sample_pb2.Sample, _Mapping]]] = ..., target_far: _Optional[float] = ...) -> None: ...
+
+class VerifyResponse(_message.Message):
+    __slots__ = ("accepted", "log_likelihood_ratio", "probability", "threshold", "target_far", "beyond_evidence", "policy_id", "modalities", "samples")
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_RATIO_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
+    BEYOND_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_ID_FIELD_NUMBER: _ClassVar[int]
+    MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    accepted: bool
+    log_likelihood_ratio: float
+    probability: float
+    threshold: float
+    target_far: float
+    beyond_evidence: bool
+    policy_id: str
+    modalities: _containers.RepeatedCompositeFieldContainer[ModalityEvidence]
+    samples: _containers.RepeatedCompositeFieldContainer[SampleEvidence]
+    def __init__(self, accepted: _Optional[bool] = ..., log_likelihood_ratio: _Optional[float] = ..., probability: _Optional[float] = ..., threshold: _Optional[float] = ..., target_far: _Optional[float] = ..., beyond_evidence: _Optional[bool] = ..., policy_id: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[ModalityEvidence, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[SampleEvidence, _Mapping]]] = ...) -> None: ...
+
+class ModalityEvidence(_message.Message):
+    __slots__ = ("modality", "log_likelihood_ratio", "model_digest")
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    modality: _sample_pb2.Modality
+    log_likelihood_ratio: float
+    model_digest: str
+    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., log_likelihood_ratio: _Optional[float] = ..., model_digest: _Optional[str] = ...) -> None: ...
+
+class SampleEvidence(_message.Message):
+    __slots__ = ("index", "modality", "acquired", "log_likelihood_ratio", "problem")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    ACQUIRED_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_RATIO_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    modality: _sample_pb2.Modality
+    acquired: bool
+    log_likelihood_ratio: float
+    problem: _sample_pb2.Problem
+    def __init__(self, index: _Optional[int] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., acquired: _Optional[bool] = ..., log_likelihood_ratio: _Optional[float] = ..., problem: _Optional[_Union[_sample_pb2.Problem, _Mapping]] = ...) -> None: ...
