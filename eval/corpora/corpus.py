@@ -1,7 +1,7 @@
 """A corpus: one row a sample, read from disk only when asked for.
 
 `kind` is `genuine` (the person's own sample) or `forgery` (`person` is then the person it imitates). The digest covers
-ids, people, kinds and file sizes, so that two results can be told to rest on the same data.
+ids, people, kinds, crop boxes and file sizes, so that two results can be told to rest on the same data.
 """
 
 import hashlib
@@ -101,7 +101,9 @@ class Corpus:
         state = hashlib.sha256()
         for row in self.rows:
             size = row.path.stat().st_size if row.path.exists() else -1
-            state.update(f"{row.id}\0{row.person}\0{row.modality.value}\0{row.kind}\0{size}\n".encode())
+            box = row.crop
+            crop = f"\0{box.left},{box.top},{box.right},{box.bottom}" if box else ""
+            state.update(f"{row.id}\0{row.person}\0{row.modality.value}\0{row.kind}\0{size}{crop}\n".encode())
         return state.hexdigest()
 
     @cached_property
@@ -115,7 +117,18 @@ class Corpus:
 
 
 def merge(name: str, corpora: Iterable[Corpus]) -> Corpus:
-    """Several corpora as one; people and ids get their corpus's name in front, so that nobody is merged by accident."""
+    """Several corpora as one; people and ids get their corpus's name in front, so that nobody is merged by accident.
+
+    Raises CorpusInvalid if two corpora have the same name.
+    """
+    corpora = list(corpora)
+    for number, corpus in enumerate(corpora):
+        if any(corpus.name == other.name for other in corpora[:number]):
+            raise CorpusInvalid(
+                f"two corpora are called {corpus.name!r}, and their people could not be told apart",
+                field="corpus",
+                fix="rename one of the folders",
+            )
     return Corpus(
         name,
         (

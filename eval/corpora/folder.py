@@ -80,4 +80,9 @@ def _folders(directory: Path) -> Iterator[Path]:
 
 
 def _images(directory: Path) -> Iterator[Path]:
-    yield from sorted(entry for entry in directory.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES)
+    # Hidden files are left out: copies made on a Mac hold a "._photo.jpg" of metadata beside every photo.jpg.
+    yield from sorted(
+        entry
+        for entry in directory.iterdir()
+        if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+    )

@@ -93,6 +93,9 @@ def _crop(number: int, record: Mapping[str, str]) -> CropBox | None:
 
 def _integer(value: str, field: str) -> int:
     try:
-        return int(float(value))
+        number = float(value)  # Parquet writes a whole column as floats where one cell is empty
     except ValueError as error:
         raise CorpusInvalid(f"{value!r} is not a whole number", field=field) from error
+    if not number.is_integer():
+        raise CorpusInvalid(f"{value!r} is not a whole number", field=field)
+    return int(number)

@@ -33,14 +33,19 @@ def open_corpus(spec: str) -> Corpus:
         reader = "manifest" if Path(spec).suffix.lower() in {".csv", ".parquet"} else "folder"
     if reader == "olivetti":
         return read_olivetti(_resolve(rest) if rest else None, name="olivetti")
+    if reader not in READERS:
+        raise CorpusInvalid(
+            f"{reader!r} is not a corpus reader", field="corpus", fix=f"use one of {', '.join(READERS)}"
+        )
     location, _, query = rest.partition("?")
+    if not location:
+        raise CorpusInvalid("no path is given", field="corpus", fix=f"write {reader}:PATH")
     path = _resolve(location)
     if reader in _CROPPED:
-        return _CROPPED[reader](path, name=path.name, crop=_crop(query))
-    if reader in _PLAIN:
-        name = path.stem if reader == "manifest" else reader
-        return _PLAIN[reader](path, name=name)
-    raise CorpusInvalid(f"{reader!r} is not a corpus reader", field="corpus", fix=f"use one of {', '.join(READERS)}")
+        return _CROPPED[reader](path, name=Path(os.path.abspath(path)).name, crop=_crop(query))
+    if query:
+        raise CorpusInvalid(f"{reader}: takes no option ({query!r} given)", field="corpus")
+    return _PLAIN[reader](path, name=path.stem if reader == "manifest" else reader)
 
 
 def _resolve(location: str) -> Path:
@@ -56,6 +61,6 @@ def _crop(query: str) -> CropBox | None:
         return None
     key, _, value = query.partition("=")
     numbers = value.split(",")
-    if key != "crop" or len(numbers) != 4 or not all(number.strip().isdigit() for number in numbers):
+    if key != "crop" or len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
         raise CorpusInvalid(f"{query!r} is not an option", field="corpus", fix="write ?crop=left,top,right,bottom")
     return CropBox(*(int(number) for number in numbers))

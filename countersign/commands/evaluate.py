@@ -1,0 +1,155 @@
+"""`countersign eval run`: measure a bundle on a corpus and write results.json, scores.parquet and report.html."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from countersign.exit_codes import typed_exit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eval.protocol import Protocol
+    from eval.results import Results
+
+app = typer.Typer(help="Error rates of a bundle, with intervals and a report.", no_args_is_help=True)
+
+
+class PolicyImpostor(StrEnum):
+    """Which impostors a policy's thresholds are set against."""
+
+    RANDOM = "random"
+    SKILLED = "skilled"
+
+
+@app.callback()
+def evaluator() -> None:
+    """Error rates of a bundle, with intervals and a report."""
+
+
+@app.command()
+def run(
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            help="Corpus, e.g. att:DIR, lfw:DIR, folder:DIR, manifest:FILE or olivetti:", show_default=False
+        ),
+    ],
+    bundle: Annotated[Path, typer.Option(help="Folder of the sealed bundle to measure.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write into; made if need be.", show_default=False)],
+    references: Annotated[int, typer.Option(min=1, help="Samples that enroll a person.")] = 5,
+    draws: Annotated[int, typer.Option(min=1, help="Enrolments per person, each with other references.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every choice made.")] = 0,
+    reference_pool: Annotated[
+        int | None, typer.Option(min=1, help="Draw references from a person's first N samples in order only.")
+    ] = None,
+    impostors_per_person: Annotated[
+        int, typer.Option(min=0, help="Most zero-effort probes against a person in one draw; 0 for all.")
+    ] = 1000,
+    write_policy: Annotated[
+        PolicyImpostor | None,
+        typer.Option(help="Also write policy.json: the corpus holds development people, thresholds are set on it."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the encoder; by default all the process may use.")
+    ] = None,
+) -> None:
+    """Measure a bundle on a corpus.
+
+    Writes results.json (every rate with its interval), scores.parquet (every trial) and report.html.
+
+    Exit codes: 0 measured, 3 corpus or option unusable, 6 bundle, 8 cannot write, 9 too few trials for any rate.
+    """
+    from rich.console import Console
+
+    from encode.bundle import open_bundle
+    from enroll.memory_store import MemoryStore
+    from eval.corpora.spec import open_corpus
+    from eval.policy_builder import build_policy
+    from eval.protocol import Protocol
+    from eval.run import evaluate
+    from eval.trials import TrialKind
+    from verify.model import load_model
+    from verify.verifier import Verifier
+
+    with typed_exit():
+        protocol = Protocol(
+            references=references,
+            draws=draws,
+            seed=seed,
+            reference_pool=reference_pool,
+            impostors_per_person=impostors_per_person or None,
+        )
+        people = open_corpus(corpus)
+        model = load_model(bundle, threads=threads)
+        evaluation = evaluate(
+            people,
+            Verifier({model.modality: model}, MemoryStore()),
+            model.modality,
+            protocol,
+            used_in_making={use.digest: use.role for use in open_bundle(bundle).manifest.corpora},
+            command=_command(corpus, bundle, out, protocol, write_policy),
+        )
+        policy = write_policy and build_policy(
+            evaluation.table,
+            modality=model.modality,
+            corpus_name=people.name,
+            corpus_digest=people.digest,
+            references=references,
+            impostor=TrialKind(write_policy.value),
+            seed=seed,
+        )
+        written = list(evaluation.write(out))
+        if policy:
+            written.append(out / "policy.json")
+            written[-1].write_bytes(policy.to_json())
+    console = Console()
+    _print_rates(console, evaluation.results)
+    for path in written:
+        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+
+
+def _command(corpus: str, bundle: Path, out: Path, protocol: "Protocol", write_policy: PolicyImpostor | None) -> str:
+    """The command line that repeats the run, every choice spelled out."""
+    import shlex
+    from dataclasses import asdict
+
+    words = ["countersign", "eval", "run", corpus, "--bundle", str(bundle), "--out", str(out)]
+    for name, value in asdict(protocol).items():
+        if value is not None or name == "impostors_per_person":
+            words += [f"--{name.replace('_', '-')}", str(value or 0)]
+    if write_policy is not None:
+        words += ["--write-policy", write_policy.value]
+    return shlex.join(words)
+
+
+def _print_rates(console: "Console", results: "Results") -> None:
+    """A short table: FRR at each FAR, and the EER, with intervals."""
+    from rich.table import Table
+
+    from eval.trials import TrialKind
+    from eval.wording import KIND_TITLES, interval, level, percent, warnings
+
+    for text in warnings(results):
+        console.print(f"[yellow]{text}[/yellow]")
+    for kind, block in ((TrialKind.RANDOM, results.random), (TrialKind.SKILLED, results.skilled)):
+        if block is None:
+            continue
+        counts = block.trials
+        console.print(
+            f"\n[bold]{KIND_TITLES[kind]}[/bold]: {counts.people:,} people, {counts.genuine:,} genuine and "
+            f"{counts.impostor:,} impostor trials"
+        )
+        table = Table()
+        for heading in ("FAR", "threshold", "FRR", "95 % interval"):
+            table.add_column(heading, justify="right")
+        for row in block.frr_at_far:
+            mark = " †" if row.beyond_evidence else ""
+            table.add_row(level(row.far) + mark, f"{row.threshold:.3f}", percent(row.frr.value), interval(row.frr))
+        table.add_section()
+        table.add_row("EER", f"{block.eer_threshold:.3f}", percent(block.eer.value), interval(block.eer))
+        console.print(table)
+        if any(row.beyond_evidence for row in block.frr_at_far):
+            console.print("† fewer impostor comparisons than the rule of 30 asks for")

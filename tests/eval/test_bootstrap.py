@@ -1,0 +1,123 @@
+"""The bootstrap by person against a naive twin, at the edges, and by its coverage in simulation."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from encode.errors import TrialsError
+from eval.bootstrap import PersonBootstrap
+from eval.intervals import rule_of_three
+from eval.metrics import auc, equal_error, far_at, frr_at, threshold_at_far
+from eval.trials import Trials
+
+MakeTrials = Callable[..., Trials]
+
+
+def alike(
+    generator: np.random.Generator, people: int, genuine: int = 5, impostor: int = 60, apart: float = 4.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Genuine and impostor scores (people, trials) in which trials of one person share an effect of that person."""
+    g = apart + generator.normal(0, 1, (people, 1)) + generator.normal(0, 1, (people, genuine))
+    i = generator.normal(0, 0.7, (people, 1)) + generator.normal(0, 1, (people, impostor))
+    return g, i
+
+
+def test_replicates_are_those_of_a_naive_resampling(make_trials: MakeTrials) -> None:
+    """The same draws of people, with every rate computed from the resampled scores themselves."""
+    g, i = alike(np.random.default_rng(0), people=12, impostor=20, apart=2.0)
+    bootstrap = PersonBootstrap(make_trials(g), make_trials(i), replicates=60, seed=5)
+    drawn = np.random.default_rng([5, 12]).multinomial(12, np.full(12, 1 / 12), size=60)
+    far, frr = [], []
+    for weights in drawn:
+        genuine, impostor = np.repeat(g, weights, axis=0).ravel(), np.repeat(i, weights, axis=0).ravel()
+        far.append(far_at(impostor, 1.0))
+        # The grid holds every score here, genuine ones too, so the lowest threshold of all is found.
+        scores = np.unique(np.concatenate([g.ravel(), i.ravel()]))
+        first = next(t for t in scores if far_at(impostor, t) <= 0.05)
+        frr.append(frr_at(genuine, first))
+    assert bootstrap.frr_replicates(0.05) == pytest.approx(frr, abs=1e-12)
+    assert bootstrap._rates(np.array([1.0]))[0][:, 0] == pytest.approx(far, abs=1e-12)
+
+
+def test_an_interval_holds_its_value_and_stays_between_0_and_1(make_trials: MakeTrials) -> None:
+    g, i = alike(np.random.default_rng(1), people=20)
+    bootstrap = PersonBootstrap(make_trials(g), make_trials(i), replicates=200)
+    genuine, impostor = g.ravel(), i.ravel()
+    for target in (0.0, 0.001, 0.1, 1.0):
+        threshold = threshold_at_far(impostor, target)
+        for rate in (
+            bootstrap.frr_at_far(frr_at(genuine, threshold), target),
+            bootstrap.far(far_at(impostor, threshold), threshold),
+            bootstrap.frr(frr_at(genuine, threshold), threshold),
+        ):
+            assert 0 <= rate.low <= rate.value <= rate.high <= 1
+    area = bootstrap.auc(auc(genuine, impostor))
+    assert 0 <= area.low < area.value < area.high <= 1
+    eer = bootstrap.equal_error(equal_error(genuine, impostor).rate)
+    assert 0 <= eer.low < eer.value < eer.high <= 1
+
+
+def test_a_rate_without_errors_is_not_stated_as_zero_to_zero(make_trials: MakeTrials) -> None:
+    g, i = np.full((10, 4), 5.0), np.zeros((10, 30))
+    bootstrap = PersonBootstrap(make_trials(g), make_trials(i), replicates=100)
+    assert bootstrap.frr_at_far(0.0, 0.01).high == pytest.approx(rule_of_three(40))
+    assert bootstrap.far(0.0, 1.0).high == pytest.approx(rule_of_three(300))
+    assert bootstrap.equal_error(0.0).high == pytest.approx(rule_of_three(40))
+    assert bootstrap.auc(1.0).low == pytest.approx(1 - rule_of_three(40))
+
+
+def test_draws_of_the_same_comparisons_add_no_evidence() -> None:
+    claim, probe = np.repeat(np.arange(5, dtype=np.int32), 4), np.arange(20, dtype=np.int32)
+    once = Trials(np.full(20, 5.0), claim, np.zeros(20, np.int32), probe)
+    again = Trials(*(np.tile(column, 9) for column in (once.scores, once.claim, once.draw, once.probe)))
+    impostor = Trials(np.zeros(20), once.claim, once.draw, once.probe + 20)
+    highs = [PersonBootstrap(genuine, impostor, replicates=50).frr(0.0, 1.0).high for genuine in (once, again)]
+    assert highs == [pytest.approx(rule_of_three(20))] * 2
+
+
+def test_people_alike_within_widen_the_interval(make_trials: MakeTrials) -> None:
+    """The same scores dealt to people at random claim more than scores that differ between people."""
+    generator = np.random.default_rng(3)
+    g, i = alike(generator, people=60, apart=2.0)
+    g = g + generator.normal(0, 3, (60, 1))
+    dealt = generator.permutation(g.ravel()).reshape(g.shape)
+    value = frr_at(g.ravel(), 1.0)
+    grouped, mixed = (
+        PersonBootstrap(make_trials(scores), make_trials(i), replicates=400).frr(value, 1.0) for scores in (g, dealt)
+    )
+    assert grouped.high - grouped.low > 1.4 * (mixed.high - mixed.low)
+
+
+def test_the_seed_decides(make_trials: MakeTrials) -> None:
+    g, i = alike(np.random.default_rng(4), people=15)
+    first, same, other = (
+        PersonBootstrap(make_trials(g), make_trials(i), replicates=100, seed=seed).frr_at_far(0.1, 0.05)
+        for seed in (0, 0, 1)
+    )
+    assert first == same != other
+
+
+def test_one_person_is_no_sample_of_people(make_trials: MakeTrials) -> None:
+    with pytest.raises(TrialsError, match="at least two"):
+        PersonBootstrap(make_trials(np.ones((1, 5))), make_trials(np.zeros((1, 5))))
+
+
+def test_people_without_trials_of_one_kind_are_carried(make_trials: MakeTrials) -> None:
+    """Only some people have forgeries: a replicate that happens to hold none of them is left out."""
+    g, i = alike(np.random.default_rng(6), people=3)
+    bootstrap = PersonBootstrap(make_trials(g), make_trials(i[:1]), replicates=200)
+    assert np.isfinite(bootstrap.frr_replicates(0.1)).all()
+
+
+def test_coverage_in_simulation(make_trials: MakeTrials) -> None:
+    """95 % intervals hold the true rate in about 95 % of simulated corpora whose people differ."""
+    g, i = alike(np.random.default_rng(7), people=60_000, impostor=30)
+    truth = frr_at(g.ravel(), threshold_at_far(i.ravel(), 0.05))
+    held = 0
+    for seed in range(120):
+        g, i = alike(np.random.default_rng([8, seed]), people=60)
+        bootstrap = PersonBootstrap(make_trials(g), make_trials(i), replicates=200, seed=seed)
+        rate = bootstrap.frr_at_far(frr_at(g.ravel(), threshold_at_far(i.ravel(), 0.05)), 0.05)
+        held += rate.low <= truth <= rate.high
+    assert 0.90 <= held / 120 <= 0.995

@@ -1,0 +1,205 @@
+"""A whole run on synthetic people: results.json against its schema, the report, and what goes wrong."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from encode.errors import ConfigError, CorpusInvalid, TrialsError
+from encode.sample import Modality
+from eval.corpora.corpus import Corpus
+from eval.metrics import far_at, frr_at
+from eval.policy_builder import build_policy
+from eval.protocol import Protocol
+from eval.results import Results, schema_text
+from eval.run import Evaluation, evaluate
+from eval.score_file import read_scores
+from eval.trials import TrialKind
+from verify.policy import Policy
+from verify.verifier import Verifier
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "results.schema.json"
+MakeCorpus, MakeVerifier = Callable[..., Corpus], Callable[..., Verifier]
+COMMAND = "countersign eval run folder:people --bundle models/face --out runs/<1>"
+
+
+@pytest.fixture
+def policy(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> Policy:
+    corpus = make_corpus(people=12, samples=7, seed=9)
+    found = evaluate(corpus, make_verifier(), Modality.FACE, Protocol(draws=2), replicates=50, quiet=True)
+    return build_policy(
+        found.table,
+        modality=Modality.FACE,
+        corpus_name="development people",
+        corpus_digest=corpus.digest,
+        references=5,
+        replicates=50,
+    )
+
+
+@pytest.fixture
+def evaluation(make_corpus: MakeCorpus, make_verifier: MakeVerifier, policy: Policy) -> Evaluation:
+    corpus = make_corpus(people=12, samples=8, forgeries=4, unreadable=["p002/g03", "p003/g00"])
+    return evaluate(
+        corpus,
+        make_verifier(policy),
+        Modality.FACE,
+        Protocol(draws=3),
+        used_in_making={corpus.digest: "training"},
+        command=COMMAND,
+        replicates=100,
+        quiet=True,
+    )
+
+
+def test_the_schema_in_docs_is_the_models() -> None:
+    """Written by: python -c 'from eval.results import schema_text; print(schema_text(), end="")'."""
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text()
+    Draft202012Validator.check_schema(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_results_validate_and_hold_what_the_scores_say(evaluation: Evaluation, tmp_path: Path) -> None:
+    results_path, scores_path, _ = evaluation.write(tmp_path / "new" / "folder")
+    results = json.loads(results_path.read_text(encoding="utf-8"))
+    Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(results)
+    assert Results.model_validate(results) == evaluation.results
+
+    table = read_scores(scores_path)
+    genuine = table.of(TrialKind.GENUINE).scores
+    for kind in (TrialKind.RANDOM, TrialKind.SKILLED):
+        impostor, block = table.of(kind).scores, results[kind.value]
+        assert block["trials"]["genuine"] == len(genuine)
+        assert block["trials"]["impostor"] == len(impostor)
+        for row in [*block["frr_at_far"], *block["at_policy"]]:
+            assert row["frr"]["value"] == frr_at(genuine, row["threshold"])
+            assert row["achieved_far"]["value"] == far_at(impostor, row["threshold"])
+            assert row["frr"]["low"] <= row["frr"]["value"] <= row["frr"]["high"]
+    assert [row["target_far"] for row in results["skilled"]["at_policy"]] == [0.1, 0.05, 0.01]
+    assert results["failures"]["by_reason"] == {"SAMPLE_EMPTY": 2}
+    assert results["failures"]["people_attempted"] == 12
+
+
+def test_a_run_is_repeatable(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> None:
+    texts = []
+    for reverse in (False, True):
+        corpus = make_corpus(people=6, samples=7, reverse=reverse)
+        found = evaluate(corpus, make_verifier(), Modality.FACE, Protocol(draws=2), replicates=50, quiet=True)
+        texts.append(re.sub(r'"created": "[^"]*"', "", found.results.to_json()))
+    assert texts[0] == texts[1]
+
+
+def test_kinds_without_trials_are_left_out(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> None:
+    found = evaluate(make_corpus(people=5), make_verifier(), Modality.FACE, Protocol(), replicates=50, quiet=True)
+    assert found.results.skilled is None
+    assert "skilled" not in json.loads(found.results.to_json())
+
+
+class Page(HTMLParser):
+    """Collects ids, references to other resources, and the text of a page; fails on tags left open."""
+
+    VOID = frozenset({"meta", "br", "wbr", "link", "img", "path", "use", "rect"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(str(value))
+            elif name in {"src", "href", "xlink:href"} and not str(value).startswith("#"):
+                self.loads.append(str(value))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_report_is_one_whole_page_that_loads_nothing(evaluation: Evaluation, tmp_path: Path) -> None:
+    html = evaluation.write(tmp_path)[2].read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.open == []
+    assert page.loads == []
+    assert not page.tags & {"script", "img", "image", "iframe", "object", "link"}
+    assert "url(http" not in html
+    assert len(page.ids) == len(set(page.ids))
+    assert html.count("<svg") == 8  # DET, ROC and two widths of histogram for either kind of impostor
+    assert COMMAND in page.text
+    assert "runs/<1>" not in html  # text from outside is escaped
+    for text in (
+        "Zero-effort impostors",
+        "Skilled forgeries",
+        "used in the model's training",
+        "2 of 144 samples could not be acquired",
+        "SAMPLE_EMPTY",
+        evaluation.results.bundle.model_digest,
+        evaluation.results.corpus.digest,
+    ):
+        assert text in page.text
+
+
+def test_the_report_gives_colours_to_the_page_alone(evaluation: Evaluation, tmp_path: Path) -> None:
+    """A colour fixed inside a figure would be wrong in light or in dark."""
+    html = evaluation.write(tmp_path)[2].read_text(encoding="utf-8")
+    for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
+        assert "var(--genuine)" in svg
+        assert not re.findall(r"(?:fill|stroke): #", svg)
+
+
+def test_an_unwritable_folder_is_a_clear_error(evaluation: Evaluation, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        evaluation.write(tmp_path / "file" / "below")
+
+
+def test_a_corpus_of_another_modality_is_refused(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> None:
+    rows = [replace(row, modality=Modality.SIGNATURE) for row in make_corpus(people=2).rows]
+    with pytest.raises(CorpusInvalid, match="holds no face samples"):
+        evaluate(Corpus("strokes", rows), make_verifier(), Modality.FACE, Protocol(), quiet=True)
+
+
+def test_one_person_alone_gives_no_rates(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> None:
+    with pytest.raises(TrialsError, match="no impostor trials"):
+        evaluate(make_corpus(people=1), make_verifier(), Modality.FACE, Protocol(), quiet=True)
+
+
+def test_failed_probes_raise_the_false_reject_rate(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> None:
+    """The same people with one unreadable sample each: at any threshold more genuine attempts are turned away."""
+    protocol = Protocol(draws=4)
+    broken = [f"p{person:03}/g07" for person in range(8)]
+    clean, failing = (
+        evaluate(
+            make_corpus(people=8, unreadable=unreadable),
+            make_verifier(),
+            Modality.FACE,
+            protocol,
+            replicates=50,
+            quiet=True,
+        )
+        for unreadable in ((), broken)
+    )
+    assert clean.results.random is not None
+    assert failing.results.random is not None
+    assert failing.results.random.trials.genuine_failures > 0
+    lowest = np.nextafter(-np.inf, 0)
+    assert frr_at(clean.table.of(TrialKind.GENUINE).scores, lowest) == 0
+    assert frr_at(failing.table.of(TrialKind.GENUINE).scores, lowest) > 0
+    assert failing.results.failures.to_acquire.value == 8 / 64
