@@ -12,6 +12,7 @@ A bundle is the only thing that crosses from training to serving. Opening one ch
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,19 @@ from encode.manifest import (
 from encode.preprocessing import Preprocessing
 
 _MAX_PART_BYTES = 1 << 30
+
+# How zipfile, zlib and numpy say that an archive or an array in it is damaged, encrypted or larger than memory.
+_NOT_ARRAYS = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True)
@@ -138,7 +152,8 @@ def seal_bundle(
     )
     for name, data in parts.items():
         (folder / name).write_bytes(data)
-    (folder / MANIFEST).write_text(json.dumps(sealed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(sealed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_bytes(text.encode())
     return open_bundle(folder)
 
 
@@ -155,7 +170,7 @@ def bundle_digest(manifest: Manifest, parts: Mapping[str, str]) -> str:
 
 def _read(folder: Path, name: str) -> bytes:
     part = folder / name
-    if Path(name).name != name:
+    if Path(name).name != name or "\0" in name:
         raise BundleCorrupt("a part's name must be a plain file name", field=f"{MANIFEST}:parts.{name}")
     try:
         if part.stat().st_size > _MAX_PART_BYTES:
@@ -192,9 +207,13 @@ def _parse_manifest(raw: bytes) -> Manifest:
 
 def _parse_background(raw: bytes, size: int) -> dict[str, NDArray[np.float64]]:
     try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as members:
+            unpacked = sum(member.file_size for member in members.infolist())
+        if unpacked > _MAX_PART_BYTES:
+            raise BundleCorrupt("the arrays unpack to more than 1 GiB", field=BACKGROUND)
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            arrays = {name: _real(archive[name]) for name in archive.files}
+    except _NOT_ARRAYS as error:
         raise BundleCorrupt("not an archive of plain arrays", field=BACKGROUND) from error
     for name, shape in {"mean": (size,), "total": (size, size), "within": (size, size)}.items():
         if name not in arrays:
@@ -206,3 +225,9 @@ def _parse_background(raw: bytes, size: int) -> dict[str, NDArray[np.float64]]:
         if not np.isfinite(arrays[name]).all():
             raise BundleCorrupt(f"array {name!r} holds values that are not finite", field=BACKGROUND)
     return arrays
+
+
+def _real(array: NDArray[np.generic]) -> NDArray[np.float64]:
+    if array.dtype.kind not in "fiu":
+        raise TypeError("not an array of real numbers")
+    return array.astype(np.float64)

@@ -7,7 +7,6 @@ every bundle that ships). Threads follow the cgroup's quota, because ONNX Runtim
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from encode.bundle import Bundle
@@ -15,10 +14,20 @@ from encode.cpu import usable_cpus
 from encode.errors import BundleCorrupt, BundleShapeMismatch, InputError, WrongModality
 from encode.image import DEFAULT_LIMITS, ImageLimits, crop_image, decode_image
 from encode.manifest import ENCODER
+from encode.runtime import ort
 from encode.sample import ImageSample, Modality, Sample
 
 MAX_BATCH = 256
 """Rows sent to the network at once; larger requests are cut into pieces, which bounds memory."""
+
+
+# What runs the network, most wanted first; the `gpu` extra brings the first, and without a device it falls back.
+_PREFERENCE = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+def _providers() -> list[str]:
+    available = ort.get_available_providers()
+    return [name for name in _PREFERENCE if name in available]
 
 
 class Encoder:
@@ -44,9 +53,11 @@ class Encoder:
         # Spinning threads burn the quota of a container that shares its processors.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(bundle.encoder, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(bundle.encoder, options, providers=_providers())
         except Exception as error:  # ONNX Runtime has a class for every way to be damaged
             raise BundleCorrupt("not a network that ONNX Runtime can load", field=ENCODER) from error
+        # Asked of the session, not of the installed package: a GPU build runs on the processor where there is no GPU.
+        self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         self._input = self._session.get_inputs()[0].name
         self._check_shapes()
 
@@ -59,7 +70,7 @@ class Encoder:
             )
         image = decode_image(sample.data, self._limits)
         if sample.crop is not None:
-            image = crop_image(image, sample.crop)
+            image = crop_image(image, sample.crop, self._limits)
         return self._preprocessing(image)
 
     def embed_prepared(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,21 +97,24 @@ class Encoder:
         return self.embed_prepared(np.stack(prepared))
 
     def _check_shapes(self) -> None:
-        """Run one blank input, so that a network of other sizes is refused at loading, not at the first request."""
+        """Run blank inputs, so that a network of other sizes is refused at loading, not at the first request."""
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise BundleShapeMismatch(
                 f"the network has {len(inputs)} inputs and {len(outputs)} outputs, one of each is needed", field=ENCODER
             )
-        blank = np.zeros((2, *self._preprocessing.shape), np.float32)
-        try:
-            found = self._session.run(None, {self._input: blank})[0]
-        except Exception as error:  # as above
-            raise BundleShapeMismatch(
-                f"the network does not take batches of shape {self._preprocessing.shape} per image", field=ENCODER
-            ) from error
-        if found.shape != (2, self.embedding_size):
-            raise BundleShapeMismatch(
-                f"the network puts out shape {found.shape[1:]}, the manifest says ({self.embedding_size},)",
-                field=ENCODER,
-            )
+        for batch in (1, 2):  # both, or a network exported for one batch size would pass
+            blank = np.zeros((batch, *self._preprocessing.shape), np.float32)
+            try:
+                found = np.shape(self._session.run(None, {self._input: blank})[0])
+            except Exception as error:  # as above
+                raise BundleShapeMismatch(
+                    f"the network does not take a batch of {batch} inputs of shape {self._preprocessing.shape}",
+                    field=ENCODER,
+                ) from error
+            if found != (batch, self.embedding_size):
+                raise BundleShapeMismatch(
+                    f"the network puts out shape {found} for a batch of {batch}, the manifest says "
+                    f"({batch}, {self.embedding_size})",
+                    field=ENCODER,
+                )

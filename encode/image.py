@@ -5,8 +5,9 @@ pixels themselves, so that a 30,000 × 30,000 header or an animated file costs n
 """
 
 import io
-import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,6 +20,7 @@ from encode.errors import (
     ImageTooManyPixels,
     ImageTooSmall,
     SampleEmpty,
+    SampleError,
     SampleTooLarge,
 )
 from encode.sample import CropBox
@@ -27,9 +29,6 @@ ACCEPTED_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")
 """Pillow's names of the decoders we let it try; PPM covers PGM. Every other decoder stays out of reach."""
 
 ACCEPTED_NAMES = "PNG, JPEG, PGM, BMP or WebP"
-
-# What Pillow's decoders raise on bytes that are not what their header says.
-_DECODE_FAILURES = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +69,26 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Ima
             fix="send a smaller or more strongly compressed image",
         )
     with warnings.catch_warnings():
-        # Pillow warns of large images at a size of its own; the cap below is the one that counts.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = _open(data)
-        _check_header(image, limits)
-        try:
+        # Pillow warns of large images at a size of its own, where the cap below is the one that counts, and of metadata
+        # that it skips.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        with _damage("the image's header is damaged"):
+            image = _open(data)
+            _check_header(image, limits)
+        with _damage("the image does not decode: it is truncated or damaged"):
             image.load()
             upright = ImageOps.exif_transpose(image)
-        except _DECODE_FAILURES as error:
-            raise ImageCorrupt(
-                "the image does not decode: it is truncated or damaged", field="data", fix="send the file again, whole"
-            ) from error
     return upright
 
 
-def crop_image(image: Image.Image, box: CropBox) -> Image.Image:
-    """The part of an upright image inside `box`; raises CropInvalid unless the box lies within the image."""
+def crop_image(image: Image.Image, box: CropBox, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
+    """The part of an upright image inside `box`; raises as :func:`check_crop`."""
+    check_crop(image, box, limits)
+    return image.crop((box.left, box.top, box.right, box.bottom))
+
+
+def check_crop(image: Image.Image, box: CropBox, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    """Raise CropInvalid unless `box` lies within the upright image, ImageTooSmall if it holds too few pixels."""
     inside = 0 <= box.left < box.right <= image.width and 0 <= box.top < box.bottom <= image.height
     if not inside:
         raise CropInvalid(
@@ -94,7 +97,24 @@ def crop_image(image: Image.Image, box: CropBox) -> Image.Image:
             field="crop",
             fix="give left < right <= width and top < bottom <= height, in pixels of the upright image",
         )
-    return image.crop((box.left, box.top, box.right, box.bottom))
+    width, height = box.right - box.left, box.bottom - box.top
+    if min(width, height) < limits.min_side:
+        raise ImageTooSmall(
+            f"the crop box is {width} x {height} pixels; each side needs at least {limits.min_side}",
+            field="crop",
+            fix="send the face at a higher resolution",
+        )
+
+
+@contextmanager
+def _damage(message: str) -> Iterator[None]:
+    """Whatever Pillow raises inside is ImageCorrupt: its parsers let through TypeError, struct.error and many more."""
+    try:
+        yield
+    except (SampleError, MemoryError):
+        raise
+    except Exception as error:
+        raise ImageCorrupt(message, field="data", fix="send the file again, whole") from error
 
 
 def _open(data: bytes) -> Image.Image:
@@ -105,13 +125,9 @@ def _open(data: bytes) -> Image.Image:
             "the image's header declares more pixels than can be accepted", field="data", fix="send a smaller image"
         ) from error
     except UnidentifiedImageError as error:
-        raise ImageFormatUnsupported(
-            f"the bytes are not an image in an accepted format ({ACCEPTED_NAMES})",
-            field="data",
-            fix=f"convert the image to {ACCEPTED_NAMES}",
-        ) from error
-    except _DECODE_FAILURES as error:
-        raise ImageCorrupt("the image's header is damaged", field="data", fix="send the file again, whole") from error
+        if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (data[:4], data[8:12]) == (b"RIFF", b"WEBP"):
+            raise  # an accepted format by its first bytes: what follows them is damaged
+        raise _unsupported() from error
 
 
 def _check_header(image: Image.Image, limits: ImageLimits) -> None:
@@ -128,9 +144,18 @@ def _check_header(image: Image.Image, limits: ImageLimits) -> None:
             field="data",
             fix="send the face at a higher resolution",
         )
-    try:
-        frames = getattr(image, "n_frames", 1)
-    except _DECODE_FAILURES as error:
-        raise ImageCorrupt("the image's frame table is damaged", field="data", fix="send one still image") from error
+    if image.mode == "F":
+        # Portable float maps come with the PPM decoder; their scale is anyone's guess.
+        raise _unsupported()
+    # A phone's JPEG may carry a depth map or a preview behind the photograph (MPO); the first frame is the photograph.
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames != 1:
         raise ImageAnimated(f"the image has {frames} frames", field="data", fix="send one still image")
+
+
+def _unsupported() -> ImageFormatUnsupported:
+    return ImageFormatUnsupported(
+        f"the bytes are not an image in an accepted format ({ACCEPTED_NAMES})",
+        field="data",
+        fix=f"convert the image to {ACCEPTED_NAMES}",
+    )

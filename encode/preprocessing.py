@@ -32,7 +32,7 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 class _Step(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Colour(_Step):
@@ -128,7 +128,7 @@ _STEPS: TypeAdapter[list[ImageStep | Scale]] = TypeAdapter(list[Step])
 
 
 class Preprocessing:
-    """A validated list of steps: one `colour`, one `resize`, and `scale` last.
+    """A validated list of steps: one `colour`, one `resize` behind it, and `scale` last.
 
     Attributes
     ----------
@@ -151,6 +151,9 @@ class Preprocessing:
             )
         if names.count("scale") != 1:
             raise BundleCorrupt("preprocessing may hold `scale` only once", field="preprocessing")
+        if {"resize", "equalize"} & set(names[: names.index("colour")]):
+            # Palettes and 16-bit grey do not resample or equalize as what they show.
+            raise BundleCorrupt("`colour` must come before `resize` and `equalize`", field="preprocessing.colour")
         self.steps: list[ImageStep] = [step for step in parsed[:-1] if not isinstance(step, Scale)]
         self.scale = scale
         self.colour = next(step for step in self.steps if isinstance(step, Colour))

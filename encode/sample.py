@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from encode.errors import CropInvalid
+
 
 class Modality(StrEnum):
     """The trait a sample shows and a model reads."""
@@ -19,6 +21,14 @@ class CropBox:
     top: int
     right: int
     bottom: int
+
+    @classmethod
+    def parse(cls, text: str) -> "CropBox":
+        """`left,top,right,bottom` → box. Raises CropInvalid for anything but four whole numbers."""
+        numbers = [number.strip() for number in text.split(",")]
+        if len(numbers) != 4 or not all(number.isdecimal() for number in numbers):
+            raise CropInvalid(f"{text!r} is not a crop box", field="crop", fix="write left,top,right,bottom in pixels")
+        return cls(*(int(number) for number in numbers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
     face = mean + a · between · y(person) + b · within · z(sample),      y, z ~ N(0, 1), cut off at ± 2.5
 
-`between` are directions in which people differ, `within` directions in which pictures of one person differ (light, pose,
-expression), each scaled to one standard deviation. A small shift, a zoom and sensor noise come on top. Two-covariance
-models: Prince & Elder 2007, *Probabilistic linear discriminant analysis for inferences about identity*; eigenfaces: Turk
-& Pentland 1991. `train/eigenfaces.py` fits one; what is stored are averages over thousands of pictures, none of anybody.
+`between` are directions in which people differ, `within` directions in which pictures of one person differ (light,
+pose, expression), each scaled to one standard deviation. A small shift, a zoom and sensor noise come on top.
+`train/eigenfaces.py` fits the model; what is stored are averages over thousands of pictures, and no picture of anybody.
+
+Eigenfaces: Turk & Pentland 1991. Two covariances: Prince & Elder 2007, *Probabilistic linear discriminant analysis for
+inferences about identity*.
 """
 
 import io

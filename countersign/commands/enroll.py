@@ -26,19 +26,24 @@ def enroll(
         str | None, typer.Option(help="Repeat a call safely: the same id enrolls once. Default: a new one.")
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait for the answer. Default: 30.")] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(help="Where the face is in every image: left,top,right,bottom in pixels. Default: all of it."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Enroll a person from image files. Images that cannot be used are listed with the reason; the others count.
 
     Exit codes: 0 enrolled, 3 no image can be used or an id is wrong, 4 no service, 5 refused by what is stored.
     """
-    from encode.sample import ImageSample
+    from encode.sample import CropBox, ImageSample
     from verify.client import Client
     from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
         settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
-        samples = [ImageSample(image.read_bytes()) for image in images]
+        box = None if crop is None else CropBox.parse(crop)
+        samples = [ImageSample(image.read_bytes(), crop=box) for image in images]
         with Client(settings.address, timeout=settings.timeout_seconds) as client:
             answer = client.enroll(settings.collection, person, samples, request_id=request_id)
     if as_json:

@@ -106,7 +106,7 @@ def run(
             written.append(out / "policy.json")
             written[-1].write_bytes(policy.to_json())
     console = Console()
-    _print_rates(console, evaluation.results)
+    print_rates(console, evaluation.results)
     for path in written:
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
 
@@ -125,7 +125,7 @@ def _command(corpus: str, bundle: Path, out: Path, protocol: "Protocol", write_p
     return shlex.join(words)
 
 
-def _print_rates(console: "Console", results: "Results") -> None:
+def print_rates(console: "Console", results: "Results") -> None:
     """A short table: FRR at each FAR, and the EER, with intervals."""
     from rich.table import Table
 

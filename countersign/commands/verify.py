@@ -27,6 +27,10 @@ def verify(
         str | None, typer.Option(help="The gallery. Default: COUNTERSIGN_COLLECTION or `default`.")
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait for the answer. Default: 30.")] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(help="Where the face is in every image: left,top,right,bottom in pixels. Default: all of it."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Verify a claimed identity from one or more image files.
@@ -34,13 +38,14 @@ def verify(
     Exit codes: 0 accepted, 1 rejected, 3 no image can be used or an id is wrong, 4 no service, 5 unknown person,
     unavailable target FAR, or refused by what is stored.
     """
-    from encode.sample import ImageSample
+    from encode.sample import CropBox, ImageSample
     from verify.client import Client
     from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
         settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
-        samples = [ImageSample(image.read_bytes()) for image in images]
+        box = None if crop is None else CropBox.parse(crop)
+        samples = [ImageSample(image.read_bytes(), crop=box) for image in images]
         with Client(settings.address, timeout=settings.timeout_seconds) as client:
             answer = client.verify(settings.collection, person, samples, target_far=target_far)
     if as_json:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from encode.errors import CorpusInvalid
+from encode.errors import CorpusInvalid, CropInvalid
 from encode.sample import CropBox
 from eval.corpora.corpus import Corpus
 from eval.corpora.folder import read_att, read_flat, read_folder, read_lfw
@@ -60,7 +60,9 @@ def _crop(query: str) -> CropBox | None:
     if not query:
         return None
     key, _, value = query.partition("=")
-    numbers = value.split(",")
-    if key != "crop" or len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
-        raise CorpusInvalid(f"{query!r} is not an option", field="corpus", fix="write ?crop=left,top,right,bottom")
-    return CropBox(*(int(number) for number in numbers))
+    try:
+        if key == "crop":
+            return CropBox.parse(value)
+    except CropInvalid:
+        pass
+    raise CorpusInvalid(f"{query!r} is not an option", field="corpus", fix="write ?crop=left,top,right,bottom")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 from click.testing import Result
+from PIL import Image
 from typer.testing import CliRunner
 
 import countersign.exit_codes
@@ -75,6 +76,29 @@ def test_the_tour(run: Run, photo: Callable[..., Path], text: Path) -> None:
     assert "rejected" in rejected.output
     assert "notes [draft].txt" in rejected.output
     assert "too few impostor trials" not in rejected.output
+
+
+def test_a_crop_box_picks_the_face(run: Run, photo: Callable[..., Path], tmp_path: Path) -> None:
+    with Image.open(photo(1, 5)) as face:
+        wide = Image.new("L", (face.width + 40, face.height + 30), 255)
+        wide.paste(face, (25, 10))
+        box = f"25,10,{25 + face.width},{10 + face.height}"
+    wide.save(tmp_path / "wide.png")
+    assert run("enroll", "ada", photo(1, 0), photo(1, 1)).exit_code == ExitCode.OK
+
+    def llr(path: Path, *options: str) -> float:
+        answer = json.loads(run("verify", "ada", path, "--json", *options).stdout)
+        return float(answer["log_likelihood_ratio"])
+
+    assert llr(tmp_path / "wide.png", "--crop", box) == pytest.approx(llr(photo(1, 5)))
+    assert llr(tmp_path / "wide.png") != pytest.approx(llr(photo(1, 5)))
+
+
+@pytest.mark.parametrize("box", ["1,2,3", "a,b,c,d", "-1,0,9,9", "0,0,4000,4000"])
+def test_a_bad_crop_box_is_named(run: Run, photo: Callable[..., Path], box: str) -> None:
+    refused = run("enroll", "ada", photo(1), f"--crop={box}")
+    assert refused.exit_code in (ExitCode.INPUT, ExitCode.STATE)
+    assert "crop" in refused.output
 
 
 def test_answers_in_json(run: Run, photo: Callable[..., Path]) -> None:
