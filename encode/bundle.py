@@ -152,9 +152,29 @@ def seal_bundle(
     )
     for name, data in parts.items():
         (folder / name).write_bytes(data)
-    text = json.dumps(sealed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    (folder / MANIFEST).write_bytes(text.encode())
+    _write_manifest(folder, sealed)
     return open_bundle(folder)
+
+
+def with_policy(bundle: Bundle, folder: str | Path, policy: bytes, note: str) -> Bundle:
+    """A copy of `bundle` in `folder` with `policy` sealed in; the model digest, and so every template, stays valid.
+
+    `note` is added to the model card, which may still tell of the thresholds that were.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {name: _read(bundle.path, name) for name in bundle.manifest.parts if name != POLICY} | {POLICY: policy}
+    parts[CARD] += f"\n## Thresholds replaced\n\n{note}\n".encode()
+    digests = {name: sha256_hex(data) for name, data in parts.items()}
+    for name, data in parts.items():
+        (folder / name).write_bytes(data)
+    _write_manifest(folder, bundle.manifest.model_copy(update={"parts": digests}))
+    return open_bundle(folder)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_bytes(text.encode())
 
 
 def bundle_digest(manifest: Manifest, parts: Mapping[str, str]) -> str:

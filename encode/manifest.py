@@ -82,6 +82,11 @@ class Manifest(_Part):
     recipe: dict[str, Any]
     parts: dict[str, Digest]
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """Corpus digest → role; `training` where people of one corpus had both."""
+        return {use.digest: use.role for use in sorted(self.corpora, key=lambda use: use.role == "training")}
+
 
 def sha256_hex(data: bytes) -> str:
     """SHA-256 as 64 lower-case hex digits."""

@@ -160,7 +160,9 @@ class Preprocessing:
         size = next(step for step in self.steps if isinstance(step, Resize))
         channels = 1 if self.colour.mode == "L" else 3
         if not scale.per_image and {len(scale.mean), len(scale.std)} - {1, channels}:
-            raise BundleCorrupt(f"mean and std need 1 or {channels} values", field="preprocessing.scale")
+            raise BundleCorrupt(
+                f"mean and std need one value, or one for each of {channels} channels", field="preprocessing.scale"
+            )
         self.shape = (channels, size.height, size.width)
 
     def describe(self) -> list[dict[str, object]]:

@@ -1,0 +1,68 @@
+"""A sealed bundle to read, copies of it to damage, and the tools to damage them with."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from encode.bundle import Bundle, bundle_digest
+from encode.manifest import MANIFEST, Manifest, sha256_hex
+
+Fields = dict[str, Any]
+EditManifest = Callable[[Path, Callable[[Fields], object]], None]
+Reseal = Callable[[Path, str, bytes], None]
+
+SIZE = 6
+
+
+@pytest.fixture(scope="session")
+def plain_background() -> dict[str, NDArray[np.float64]]:
+    return {"mean": np.arange(SIZE) * 0.1, "total": np.eye(SIZE), "within": 0.1 * np.eye(SIZE)}
+
+
+@pytest.fixture(scope="session")
+def sealed(
+    seal_tiny: Callable[..., Bundle],
+    plain_background: dict[str, NDArray[np.float64]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    folder = tmp_path_factory.mktemp("sealed") / "tiny"
+    seal_tiny(folder, background=plain_background, policy=b"{}", card="# Tiny\n\nTrained on nobody, naïve.\n")
+    return folder
+
+
+@pytest.fixture
+def folder(sealed: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(sealed, tmp_path / "tiny"))
+
+
+@pytest.fixture(scope="session")
+def edit_manifest() -> EditManifest:
+    """``edit_manifest(folder, change)`` changes the fields of manifest.json and nothing else."""
+
+    def edit(folder: Path, change: Callable[[Fields], object]) -> None:
+        fields = json.loads((folder / MANIFEST).read_bytes())
+        change(fields)
+        (folder / MANIFEST).write_text(json.dumps(fields))
+
+    return edit
+
+
+@pytest.fixture(scope="session")
+def reseal() -> Reseal:
+    """``reseal(folder, part, data)`` replaces a part and makes every digest fit: what a hostile author could do."""
+
+    def write(folder: Path, name: str, data: bytes) -> None:
+        (folder / name).write_bytes(data)
+        fields = json.loads((folder / MANIFEST).read_bytes())
+        fields["parts"][name] = sha256_hex(data)
+        fields["model_digest"] = bundle_digest(Manifest.model_validate(fields), fields["parts"])
+        (folder / MANIFEST).write_text(json.dumps(fields))
+
+    return write
