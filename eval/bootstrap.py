@@ -105,7 +105,10 @@ class PersonBootstrap:
     def auc(self, value: float) -> Rate:
         """Interval of the area under the ROC `value`."""
         accepted = 1 - self._grid_frr
-        widths = self._grid_far[:, :-1] - self._grid_far[:, 1:]
+        # Failures to acquire are accepted at no threshold: the curve's last piece runs straight to (1, 1), as in `auc`.
+        far = np.pad(self._grid_far, ((0, 0), (1, 0)), constant_values=1.0)
+        accepted = np.pad(accepted, ((0, 0), (1, 0)), constant_values=1.0)
+        widths = far[:, :-1] - far[:, 1:]
         area_missed = 1 - (widths * (accepted[:, :-1] + accepted[:, 1:]) / 2).sum(axis=1)
         missed = self._interval(1 - value, area_missed, min(self._comparisons))
         return Rate(value=value, low=min(1 - missed.high, value), high=max(1 - missed.low, value))
@@ -122,7 +125,7 @@ class PersonBootstrap:
         return self._interval(float(per_person[known].mean()), replicates, self._comparisons[0])
 
     def _interval(self, value: float, replicates: FloatArray, comparisons: int) -> Rate:
-        """value ± t · sd(replicates) on the logit scale, the upper end at least the rule of three.
+        """value ± t · sd(replicates) on the logit scale, each end at least the rule of three away from 0 or 1.
 
         A rate near 0 cannot move down as far as up, which the logit allows for; Student's t with P - 1 degrees of
         freedom and the factor P / (P - 1) allow for few people. In simulations with alike trials within a person this
@@ -138,7 +141,7 @@ class PersonBootstrap:
         low, high = expit([centre - reach, centre + reach]) * (1 + 2 * half) - half
         return Rate(
             value=value,
-            low=max(min(float(low), value), 0.0),
+            low=max(min(float(low), value, 1 - rule_of_three(comparisons)), 0.0),
             high=min(max(float(high), value, rule_of_three(comparisons)), 1.0),
         )
 

@@ -1,15 +1,17 @@
 """Thresholds for a fresh bundle: score its development people, build the policy.
 
-People are enrolled with few references here, because development people of in-the-wild corpora rarely have more than a
-handful of samples. More references than that make impostors score lower, so the stated FAR stays an upper estimate.
+A FAR rises with the number of references behind a template, so people are enrolled with as many as the service keeps by
+default; with fewer only where too few people have that many samples, as is common in corpora from the wild. The policy
+says how many it was.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from encode.bundle import Bundle
 from encode.errors import TrialsError
 from enroll.memory_store import MemoryStore
-from eval.corpora.corpus import Corpus
+from eval.corpora.corpus import Corpus, Row
 from eval.policy_builder import build_policy
 from eval.protocol import Protocol, derive
 from eval.scoring import acquire, score
@@ -20,7 +22,7 @@ from verify.verifier import Verifier
 REFERENCES = (5, 3, 2, 1)
 """Tried in this order, until `LEAST_PEOPLE` can be enrolled and still have a sample left to probe with."""
 
-LEAST_PEOPLE = 15
+LEAST_PEOPLE = 8
 
 
 def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: int = 0) -> Policy:
@@ -33,7 +35,7 @@ def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: 
     model = load_model(bundle.path)
     verifier = Verifier({modality: model}, MemoryStore())
     rows = [row for row in corpus.rows if row.modality is modality]
-    references = _references(corpus, least=model.identity.minimum)
+    references = _references(rows, least=model.identity.minimum)
     protocol = Protocol(references=references, draws=draws, seed=seed, impostors_per_person=None)
     acquired = acquire(rows, verifier, modality, quiet=True)
     plan = derive(rows, protocol, acquired.usable)
@@ -48,8 +50,8 @@ def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: 
     )
 
 
-def _references(corpus: Corpus, *, least: int) -> int:
-    counts: Sequence[int] = [len(corpus.genuine(person)) for person in corpus.people]
+def _references(rows: Sequence[Row], *, least: int) -> int:
+    counts = Counter(row.person for row in rows if row.kind == "genuine").values()
     possible = [number for number in REFERENCES if number >= least]
     for number in possible:
         if sum(count > number for count in counts) >= LEAST_PEOPLE:

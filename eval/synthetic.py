@@ -47,15 +47,20 @@ class Spread:
     Attributes
     ----------
     person, sample : the factors a and b above; 1 is what the fitted corpus shows.
-    shift, zoom : standard deviations, in pixels of the drawn face and as a fraction.
+    shift, zoom : standard deviations, in pixels of the drawn face (at most 2) and as a fraction (at most 0.03).
     noise : standard deviation of independent pixel noise, in grey levels of 255.
     """
 
     person: float = 1.2
-    sample: float = 0.8
+    sample: float = 0.7
     shift: float = 1.5
     zoom: float = 0.015
     noise: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, most in {"shift": 2.0, "zoom": 0.03}.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise FieldInvalid(f"must lie between 0 and {most:g}, or faces leave their margin", field=name)
 
 
 DEFAULT_SPREAD = Spread()
@@ -160,21 +165,22 @@ def _expand(rounded: NDArray[np.int8], scale: NDArray[np.float32]) -> NDArray[np
 
 def _mix(basis: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float64]:
     """A random sum of directions, (H, W)."""
-    weights = np.clip(generator.standard_normal(len(basis)), -_CUT, _CUT)
-    mixed: NDArray[np.float64] = np.tensordot(weights, basis, axes=1)
+    mixed: NDArray[np.float64] = np.tensordot(_normal(len(basis), generator), basis, axes=1)
     return mixed
+
+
+def _normal(count: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    return np.clip(generator.standard_normal(count), -_CUT, _CUT)
 
 
 def _photograph(face: NDArray[np.float64], spread: Spread, generator: np.random.Generator) -> NDArray[np.uint8]:
     """Grey levels (H, W) → uint8 (112, 92), slightly shifted and zoomed, with sensor noise."""
     rows, columns = face.shape
-    right, down = generator.normal(0.0, spread.shift, 2) * (columns / WIDTH, rows / HEIGHT)
-    seen = np.exp(generator.normal(0.0, spread.zoom)) * np.array([columns, rows]) / 2
+    right, down = spread.shift * _normal(2, generator) * (columns / WIDTH, rows / HEIGHT)
+    seen = np.exp(spread.zoom * _normal(1, generator)) * np.array([columns, rows])
+    left, top = _EDGE + (columns - seen[0]) / 2 + right, _EDGE + (rows - seen[1]) / 2 + down
     noise = generator.normal(0.0, spread.noise, (HEIGHT, WIDTH))
     wide = np.pad(np.clip(face, 0, 255), _EDGE, mode="edge").astype(np.float32)
-    middle = np.array([columns / 2 + right, rows / 2 + down]) + _EDGE
-    # The margin holds all but absurd draws; those stop at its end, because beyond it there is no picture.
-    left, top = np.clip(middle - seen, 0, None)
-    box = (left, top, *np.clip(middle + seen, None, (wide.shape[1], wide.shape[0])))
+    box = (left, top, left + seen[0], top + seen[1])
     taken = Image.fromarray(wide).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, box=box)
     return np.clip(np.asarray(taken) + noise, 0, 255).astype(np.uint8)

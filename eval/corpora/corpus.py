@@ -97,13 +97,12 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (64 hex digits) over what identifies the samples; file contents enter by their sizes."""
+        """SHA-256 (64 hex digits) over every sample's id, person, modality, kind, crop box and file content."""
         state = hashlib.sha256()
         for row in self.rows:
-            size = row.path.stat().st_size if row.path.exists() else -1
-            box = row.crop
-            crop = f"\0{box.left},{box.top},{box.right},{box.bottom}" if box else ""
-            state.update(f"{row.id}\0{row.person}\0{row.modality.value}\0{row.kind}\0{size}{crop}\n".encode())
+            content = hashlib.sha256(row.path.read_bytes()).hexdigest() if row.path.is_file() else "absent"
+            what = f"{row.id}\0{row.person}\0{row.modality.value}\0{row.kind}\0{row.crop}\0{content}\n"
+            state.update(what.encode())
         return state.hexdigest()
 
     @cached_property

@@ -62,7 +62,7 @@ def _row(root: Path, number: int, record: Mapping[str, str]) -> Row:
     for column in REQUIRED:
         if not record[column].strip():
             raise CorpusInvalid("the cell is empty", field=f"row {number}: {column}")
-    modality, kind = record["modality"].strip(), record["kind"].strip()
+    path, modality, kind = (record[column].strip() for column in ("path", "modality", "kind"))
     if modality not in set(Modality):
         raise CorpusInvalid(
             f"{modality!r} is not a modality", field=f"row {number}: modality", fix="use face or signature"
@@ -71,8 +71,8 @@ def _row(root: Path, number: int, record: Mapping[str, str]) -> Row:
         raise CorpusInvalid(f"{kind!r} is not a kind", field=f"row {number}: kind", fix="use genuine or forgery")
     order = record.get("order") or ""
     return Row(
-        id=record["path"],
-        path=root / record["path"],
+        id=path,
+        path=root / path,
         person=record["person"].strip(),
         modality=Modality(modality),
         kind="genuine" if kind == "genuine" else "forgery",

@@ -19,7 +19,8 @@ def read_olivetti(data_home: Path | None, *, name: str) -> Corpus:
     from sklearn.datasets import fetch_olivetti_faces
 
     try:
-        fetched = fetch_olivetti_faces(data_home=str(data_home) if data_home else None)
+        home = str(data_home) if data_home else None
+        fetched = fetch_olivetti_faces(data_home=home, download_if_missing=data_home is None)
     except OSError as error:  # URLError is one
         raise CorpusMissing(
             "the Olivetti faces are not stored here and could not be fetched",

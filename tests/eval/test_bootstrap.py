@@ -121,3 +121,23 @@ def test_coverage_in_simulation(make_trials: MakeTrials) -> None:
         rate = bootstrap.frr_at_far(frr_at(g.ravel(), threshold_at_far(i.ravel(), 0.05)), 0.05)
         held += rate.low <= truth <= rate.high
     assert 0.90 <= held / 120 <= 0.995
+
+
+def test_the_area_holds_failures_to_acquire(make_trials: MakeTrials) -> None:
+    """Probes that are accepted at no threshold shorten the curve; its last piece is part of the area all the same."""
+    g, i = alike(np.random.default_rng(2), people=30)
+    i[:, :20] = -np.inf
+    g[:, :1] = -np.inf
+    genuine, impostor = make_trials(g), make_trials(i)
+    found = auc(genuine.scores, impostor.scores)
+    rate = PersonBootstrap(genuine, impostor, replicates=200, seed=0).auc(found)
+    assert rate.low < found < rate.high
+    assert rate.high - rate.low < 0.1
+
+
+def test_nothing_but_errors_is_not_certainty(make_trials: MakeTrials) -> None:
+    g, i = alike(np.random.default_rng(3), people=10)
+    genuine = make_trials(g)
+    rate = PersonBootstrap(genuine, make_trials(i), replicates=100, seed=0).frr(1.0, 1e9)
+    assert rate.high == 1.0
+    assert rate.low == pytest.approx(1 - rule_of_three(genuine.comparisons))

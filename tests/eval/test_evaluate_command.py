@@ -117,13 +117,19 @@ def test_the_command_in_the_results_repeats_them(people: Path, bundle: Path, tmp
 
 
 def test_a_policy_it_wrote_serves_the_next_run(people: Path, bundle: Path, tmp_path: Path) -> None:
-    code, out, _ = run(f"folder:{people}", "--bundle", bundle, "--out", tmp_path, "--write-policy", "random")
+    sealed = tmp_path / "sealed"
+    options = ("--write-policy", "random", "--seal-into", sealed)
+    code, out, _ = run(f"folder:{people}", "--bundle", bundle, "--out", tmp_path, *options)
     assert code == 0, out
     assert str(tmp_path / "policy.json") in out
     text = (tmp_path / "policy.json").read_bytes()
     policy = Policy.from_json(text)
     assert policy.references == 5
-    sealed = seal(tmp_path / "sealed", policy=text)
+    assert open_bundle(sealed).policy == text
+    assert open_bundle(sealed).model_digest == open_bundle(bundle).model_digest
+    card = (sealed / "MODEL_CARD.md").read_text()
+    assert card.startswith((bundle / "MODEL_CARD.md").read_text())
+    assert f"set on 8 people of {people.name} (random impostors)" in card
     assert run(f"folder:{people}", "--bundle", sealed, "--out", tmp_path / "after")[0] == 0
     results = json.loads((tmp_path / "after" / "results.json").read_text())
     rows = results["random"]["at_policy"]
@@ -136,7 +142,7 @@ def test_a_policy_it_wrote_serves_the_next_run(people: Path, bundle: Path, tmp_p
 def test_a_corpus_the_model_was_made_from_is_called_that(people: Path, tmp_path: Path) -> None:
     digest = open_corpus(f"folder:{people}").digest
     use = CorpusUse(name="people", digest=digest, people=PEOPLE, samples=PEOPLE * SAMPLES, role="training")
-    sealed = seal(tmp_path / "sealed", corpora=(use,))
+    sealed = seal(tmp_path / "sealed", corpora=(use, use.model_copy(update={"role": "development"})))
     code, out, _ = run(f"folder:{people}", "--bundle", sealed, "--draws", 1, "--out", tmp_path / "out")
     assert code == 0
     assert "used in the model's training" in " ".join(out.split())
@@ -147,6 +153,7 @@ def test_a_corpus_the_model_was_made_from_is_called_that(people: Path, tmp_path:
     [
         (("nothing:here",), 3, "not a corpus reader"),
         (("folder:absent",), 3, "absent"),
+        (("folder:{people}", "--seal-into", "elsewhere"), 3, "write_policy: there is no policy to seal"),
         (("folder:{people}", "--references", 7), 9, "nobody has the 8 genuine samples"),
         (("folder:{people}", "--reference-pool", 2), 3, "reference_pool"),
         (("folder:{people}", "--bundle", "absent"), 6, "manifest.json"),
