@@ -58,13 +58,14 @@ def _corpora(manifest: Manifest) -> str:
 
 
 def _training(manifest: Manifest, steps: int, best_step: int, eer: float, parity: float) -> str:
+    mirrored = "; it is of the network before mirror images are averaged in" if manifest.recipe.get("mirror") else ""
     terms = ", ".join(f"{term['kind']} (weight {term['weight']:g})" for term in manifest.recipe["losses"])
     return (
         "## Training\n\n"
         f"Recipe `{manifest.recipe['name']}`, seed {manifest.recipe['seed']}: {terms}; {steps} steps, averaged weights "
         f"of step {best_step}, where the EER over all pairs of single samples of background people was {eer:.2%} "
-        "(early stopping watched this figure, so it is optimistic). The ONNX file differs from the trained network by "
-        f"at most {parity:.1e} at batches of 1, 2 and 64."
+        f"(early stopping watched this figure, so it is optimistic{mirrored}). The ONNX file differs from the trained "
+        f"network by at most {parity:.1e} at batches of 1, 2 and 64."
     )
 
 

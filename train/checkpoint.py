@@ -27,4 +27,6 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError … by kind of damage
         raise TrainingError("the checkpoint does not load", field=path.name, fix="delete it to start anew") from error
+    if not isinstance(state, dict):
+        raise TrainingError("the file is not a checkpoint", field=path.name, fix="delete it to start anew")
     return state

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from encode.errors import TrainingError
 from encode.preprocessing import Scale
 from train.pixels import PixelSet
 
@@ -48,15 +49,18 @@ def embed_pixels(network: nn.Module, pixels: Tensor, scale: Scale, *, bf16: bool
 
 
 def pair_rates(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> PairRates:
-    """Rates over all pairs of the samples given."""
+    """Rates over all pairs of the samples given. Raises TrainingError without genuine or without impostor pairs."""
     x = embeddings.astype(np.float64)
     squares = (x * x).sum(1)
     scores = -(squares[:, None] + squares[None, :] - 2.0 * x @ x.T)
     upper = np.triu_indices(len(x), k=1)
     same = (labels[:, None] == labels[None, :])[upper]
     genuine, impostor = np.sort(scores[upper][same]), np.sort(scores[upper][~same])
+    if not len(genuine) or not len(impostor):
+        raise TrainingError("the background people give no genuine or no impostor pair", field="corpus")
     frr = np.searchsorted(genuine, impostor, side="left") / len(genuine)
-    far = 1.0 - np.arange(len(impostor)) / len(impostor)
+    # Counted per score, not per rank: a collapsed network, whose scores are all equal, must not pass for a perfect one.
+    far = 1.0 - np.searchsorted(impostor, impostor, side="left") / len(impostor)
     crossing = int(np.argmin(np.abs(frr - far)))
     at_1 = impostor[int(np.ceil(0.99 * len(impostor))) - 1]
     return PairRates(

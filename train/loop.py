@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from encode.errors import TrainingError
 from train.augment import build_augmentation
 from train.checkpoint import load_checkpoint, save_checkpoint
-from train.development import development_rates, scale_pixels
+from train.development import PairRates, development_rates, scale_pixels
 from train.networks.chopra2005 import Chopra2005Encoder
 from train.networks.residual import ResidualConfig, ResidualEncoder
 from train.objective import Objective
 from train.pixels import PixelSet
 from train.recipe import Recipe
-from train.samplers import PeopleSampler
+from train.samplers import PairSampler, PeopleSampler
 
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
@@ -46,12 +46,32 @@ class Trained:
 def build_network(recipe: Recipe) -> nn.Module:
     """The network a recipe names, with weights drawn from the recipe's seed."""
     torch.manual_seed(recipe.seed)
-    if recipe.network == "chopra2005":
-        return Chopra2005Encoder()
     options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in recipe.network_options.items()
     }
-    return ResidualEncoder(ResidualConfig(**options))
+    _, height, width = recipe.steps().shape
+    try:
+        if recipe.network == "chopra2005":
+            return Chopra2005Encoder(**options)
+        return ResidualEncoder(ResidualConfig(**({"height": height, "width": width} | options)))
+    except (TypeError, ValueError) as error:
+        raise TrainingError(str(error).replace("__init__() ", ""), field="network_options") from error
+
+
+def build_sampler(recipe: Recipe, training: PixelSet) -> PeopleSampler | PairSampler:
+    """The sampler a recipe asks for."""
+    batch = recipe.batch
+    if batch.pairs:
+        return PairSampler(training.labels, pairs=batch.pairs, seed=recipe.seed)
+    return PeopleSampler(
+        training.labels,
+        people=batch.people,
+        samples=batch.samples,
+        singles=batch.singles,
+        seed=recipe.seed,
+        groups=training.corpus_of,
+        shares=batch.shares,
+    )
 
 
 class Trainer:
@@ -60,7 +80,8 @@ class Trainer:
     Parameters
     ----------
     recipe : what to do.
-    training, background : people to learn from, and people to stop by; disjoint.
+    training, background : people to learn from, and people to stop by, disjoint; without the latter the run goes to its
+        end and the last averaged weights count.
     folder : where the checkpoint and the curve go; a run found there is continued.
     report : called after each step with (step, steps, losses).
     """
@@ -69,11 +90,11 @@ class Trainer:
         self,
         recipe: Recipe,
         training: PixelSet,
-        background: PixelSet,
+        background: PixelSet | None,
         folder: Path,
         report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, losses: None,
     ) -> None:
-        if set(training.people) & set(background.people):
+        if background is not None and set(training.people) & set(background.people):
             raise TrainingError("training and background people must be disjoint", field="corpus")
         self.recipe, self.training, self.background = recipe, training, background
         self.folder, self.report = folder, report
@@ -89,16 +110,7 @@ class Trainer:
         plan = recipe.optimisation
         self.optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
         self.augment = build_augmentation(recipe.augment, recipe.margin)
-        batch = recipe.batch
-        self.sampler = PeopleSampler(
-            training.labels,
-            people=batch.people,
-            samples=batch.samples,
-            singles=batch.singles,
-            seed=recipe.seed,
-            groups=training.corpus_of,
-            shares=batch.shares,
-        )
+        self.sampler = build_sampler(recipe, training)
         self.step = 0
         self.best: dict[str, Any] = {"eer": math.inf, "frr_at_1": math.inf, "step": 0, "weights": None}
 
@@ -133,13 +145,16 @@ class Trainer:
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.bf16):
             embeddings = self.network(pixels.contiguous(memory_format=torch.channels_last))
-        loss, values = self.objective(embeddings.float(), self.training.labels[rows])
+        if isinstance(self.sampler, PairSampler):
+            loss, values = self.objective.of_pairs(embeddings.float())
+        else:
+            loss, values = self.objective(embeddings.float(), self.training.labels[rows])
         if not math.isfinite(float(loss.detach())):
             raise TrainingError(
                 f"the loss is not finite at step {self.step}", field="optimisation.rate", fix="lower the rate"
             )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         self.optimizer.step()
         self._update_average()
@@ -159,13 +174,15 @@ class Trainer:
                 average.copy_(current)
 
     def _evaluate(self, losses: dict[str, float]) -> None:
-        rates = development_rates(self.average, self.background, self.scale, bf16=self.recipe.optimisation.bf16)
-        if rates.eer < self.best["eer"]:
+        rates = PairRates(math.nan, math.nan)
+        if self.background is not None:
+            rates = development_rates(self.average, self.background, self.scale, bf16=self.recipe.optimisation.bf16)
+        if rates.eer < self.best["eer"] or self.background is None:
             weights = {name: value.clone() for name, value in self.average.state_dict().items()}
             self.best = {"eer": rates.eer, "frr_at_1": rates.frr_at_1, "step": self.step, "weights": weights}
         row = {"step": self.step, "eer": rates.eer, "frr_at_1": rates.frr_at_1, **losses}
         curve = self.folder / CURVE
-        fresh = not curve.exists()
+        fresh = not curve.exists() or curve.stat().st_size == 0
         with curve.open("a", newline="") as stream:
             writer = csv.DictWriter(stream, fieldnames=list(row))
             if fresh:
@@ -174,6 +191,8 @@ class Trainer:
 
     def _stale(self) -> bool:
         plan = self.recipe.optimisation
+        if self.background is None:
+            return False
         return self.step - int(self.best["step"]) >= plan.patience * plan.evaluate_every
 
     def _save(self) -> None:
@@ -181,6 +200,7 @@ class Trainer:
             self.folder / CHECKPOINT,
             {
                 "recipe": repr(self.recipe),
+                "people": self._people(),
                 "step": self.step,
                 "network": self.network.state_dict(),
                 "average": self.average.state_dict(),
@@ -190,14 +210,23 @@ class Trainer:
             },
         )
 
+    def _people(self) -> str:
+        """SHA-256 over who is trained on, in order, and on how many samples: labels mean nothing for other people."""
+        learned = "\0".join([str(len(self.training.labels)), *self.training.people])
+        return hashlib.sha256(learned.encode()).hexdigest()
+
     def _resume(self) -> None:
         state = load_checkpoint(self.folder / CHECKPOINT)
         if state is None:
             (self.folder / CURVE).unlink(missing_ok=True)
             return
-        if state["recipe"] != repr(self.recipe):
+        if state.get("recipe") != repr(self.recipe):
             raise TrainingError(
                 "the checkpoint here belongs to another recipe", field="out", fix="use another folder or delete it"
+            )
+        if state.get("people", self._people()) != self._people():
+            raise TrainingError(
+                "the checkpoint here learned from other people", field="out", fix="use another folder or delete it"
             )
         self.step, self.best = state["step"], state["best"]
         self.network.load_state_dict(state["network"])
@@ -208,11 +237,11 @@ class Trainer:
 
 
 def _forget_after(curve: Path, step: int) -> None:
-    """Drop rows written after the checkpoint: those steps will be taken, and written, again."""
+    """Drop rows written after the checkpoint, or cut short by a kill: those steps will be taken, and written, again."""
     if not curve.exists():
         return
-    header, *rows = curve.read_text().splitlines(keepends=True)
-    curve.write_text("".join([header, *(row for row in rows if int(row.partition(",")[0]) <= step)]))
+    whole = [line for line in curve.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    curve.write_text("".join(whole[:1] + [row for row in whole[1:] if int(row.partition(",")[0]) <= step]))
 
 
 def _mix(seed: int, step: int) -> int:

@@ -8,6 +8,7 @@ from train.losses.chopra2005 import ExponentialContrastive
 from train.losses.cosface import CosFace
 from train.losses.distance import Distance, EuclideanDistance, L1Distance
 from train.losses.hadsell2006 import MarginContrastive
+from train.losses.pairs import loss_of_pairs
 from train.losses.supcon import SupCon
 from train.recipe import LossTerm
 
@@ -35,7 +36,20 @@ class Objective(nn.Module):
                 term.progress(done)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
-        values = [term(embeddings, labels) for term in self.terms]
+        return self._sum([term(embeddings, labels) for term in self.terms])
+
+    def of_pairs(self, embeddings: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The same for drawn pairs, embeddings (2·B, D) in the order of `PairSampler.batch`; pair losses only."""
+        left, right = embeddings.chunk(2)
+        impostor = torch.arange(len(left)) % 2
+        values = []
+        for name, term in zip(self.names, self.terms, strict=True):
+            if not isinstance(term, ExponentialContrastive | MarginContrastive):
+                raise TrainingError(f"{name} is not a loss of single pairs", field="batch.pairs")
+            values.append(loss_of_pairs(term, left, right, impostor))
+        return self._sum(values)
+
+    def _sum(self, values: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
         total = torch.stack([weight * value for weight, value in zip(self.weights, values, strict=True)]).sum()
         return total, {name: float(value.detach()) for name, value in zip(self.names, values, strict=True)}
 
@@ -45,11 +59,11 @@ def _build(term: LossTerm, size: int, unit_norm: bool, people: int) -> nn.Module
     if term.kind == "chopra2005":
         return ExponentialContrastive(distance, size)
     if term.kind == "hadsell2006":
-        return MarginContrastive(distance, term.margin, hard=term.hard)
+        return MarginContrastive(distance, 1.0 if term.margin is None else term.margin, hard=term.hard)
     if not unit_norm:
         raise TrainingError(f"{term.kind} needs unit-norm embeddings; this network has none", field="losses.kind")
     if term.kind == "supcon":
         return SupCon(term.temperature)
     if term.kind == "cosface":
-        return CosFace(people, size, term.scale, term.margin, term.ramp)
+        return CosFace(people, size, term.scale, 0.3 if term.margin is None else term.margin, term.ramp)
     raise TrainingError(f"unknown loss {term.kind!r}", field="losses.kind")

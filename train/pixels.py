@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from encode.errors import SampleError, TrainingError
-from encode.image import decode_image
-from encode.preprocessing import Preprocessing
+from encode.image import check_crop, decode_image
+from encode.preprocessing import Colour, Preprocessing, Resize
 from encode.sample import CropBox, ImageSample
 from eval.corpora.corpus import Corpus, Row
 
@@ -49,7 +49,12 @@ def load_pixels(
     margin: tuple[int, int],
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> PixelSet:
-    """Decode every sample of `corpus`; unusable ones are counted and left out. `advance` gets (done, total)."""
+    """Decode every sample of `corpus`; unusable ones are counted and left out. `advance` gets (done, total).
+
+    Raises TrainingError if no sample is usable, or for preprocessing that a margin cannot be cut with: the crops would
+    not be what serving shows the encoder.
+    """
+    _require_margin_steps(preprocessing)
     crops, labels, kept, unusable = [], [], [], 0
     index = {person: number for number, person in enumerate(corpus.people)}
     for number, row in enumerate(corpus.rows, start=1):
@@ -82,6 +87,7 @@ def _crop_with_margin(
     image = preprocessing.colour.apply(decode_image(sample.data))
     _, height, width = preprocessing.shape
     box = sample.crop or CropBox(0, 0, image.width, image.height)
+    check_crop(image, box)
     # The margin in source pixels, at the scale at which the crop itself will be resampled.
     pad_y = margin[0] * (box.bottom - box.top) / height
     pad_x = margin[1] * (box.right - box.left) / width
@@ -98,3 +104,14 @@ def _crop_with_margin(
         ),
     )
     return np.asarray(resized, dtype=np.uint8)[None]
+
+
+def _require_margin_steps(preprocessing: Preprocessing) -> None:
+    match preprocessing.steps:
+        case [Colour(mode="L"), Resize(filter="bilinear")]:
+            return
+    raise TrainingError(
+        "training reads grey images and resizes them bilinearly",
+        field="preprocessing",
+        fix="write the steps colour (L), resize (bilinear), scale",
+    )

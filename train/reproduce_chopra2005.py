@@ -76,7 +76,7 @@ def reproduce(
     replicates: int = 1000,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Iterator[Outcome]:
-    """Yield the outcome of every system as it is done; `work` keeps finished folds, so that a killed run continues."""
+    """Yield the outcome of every system as it is done; `work` keeps checkpoints, so that a killed run continues."""
     parts = folds(corpus)
     rows = list(corpus.rows)
     yield from _outcomes("PCA-50 of pixels", corpus, parts, _pca_embeddings(corpus, recipes[0], parts), replicates)
@@ -102,19 +102,11 @@ def _trained_embeddings(
     label: str,
 ) -> Array:
     """Embeddings of the whole corpus by a network that never saw `test_people`: float64 (400, D)."""
-    stored = folder / "embeddings.npy"
-    if stored.exists():
-        known: Array = np.load(stored).astype(np.float64)
-        return known
     training = corpus.only(set(corpus.people) - set(test_people))
     pixels = load_pixels(training, recipe.steps(), margin=recipe.margin)
     trainer = Trainer(recipe, pixels, None, folder, report=lambda step, steps, losses: progress(label, step, steps))
     network = trainer.run().network
-    embeddings = embed_pixels(network, _everyone(corpus, recipe).centre(), recipe.steps().scale)
-    temporary = folder / "embeddings.tmp.npy"
-    np.save(temporary, embeddings)
-    temporary.replace(stored)
-    return embeddings.astype(np.float64)
+    return embed_pixels(network, _everyone(corpus, recipe).centre(), recipe.steps().scale).astype(np.float64)
 
 
 def _pca_embeddings(corpus: Corpus, recipe: Recipe, parts: Sequence[tuple[str, ...]]) -> list[Array]:

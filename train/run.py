@@ -6,6 +6,7 @@ Every step uses what serving uses: background and policy people are embedded by 
 """
 
 import datetime
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,10 +31,13 @@ from train.card import write_card
 from train.export import check_parity, export_onnx
 from train.identity_choice import calibrate, choose_identity, default_candidates
 from train.loop import Trained, Trainer
+from train.networks.mirror import MirrorAveraged
 from train.networks.residual import count_parameters
 from train.people_split import Role, require_disjoint, split_people
 from train.pixels import load_pixels
 from train.recipe import Recipe
+
+_DRAFT = "# not finished\n"
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -71,16 +75,24 @@ class Pool:
 
 
 def open_pool(specs: Sequence[str], cohort_specs: Sequence[str] = ()) -> Pool:
-    """Open the corpora and divide their people; cohort corpora give impostors to the policy and nothing else."""
+    """Open the corpora and divide their people; cohort corpora give impostors to the policy and nothing else.
+
+    Only people's own face images count: a forgery shows somebody else under the person's name.
+    """
     if not specs:
         raise TrainingError("no corpus given", field="corpus", fix="name at least one, for example lfw:DIR")
-    corpora = [open_corpus(spec) for spec in specs]
-    cohort = [open_corpus(spec) for spec in cohort_specs]
+    corpora = [_own_faces(open_corpus(spec)) for spec in specs]
+    cohort = [_own_faces(open_corpus(spec)) for spec in cohort_specs]
     for extra in cohort:
         for corpus in corpora:
             require_disjoint(corpus, extra)
     merged = merge("+".join(corpus.name for corpus in corpora), corpora)
     return Pool(corpora, cohort, merged, split_people(merged.people))
+
+
+def _own_faces(corpus: Corpus) -> Corpus:
+    rows = [row for row in corpus.rows if row.modality is Modality.FACE and row.kind == "genuine"]
+    return corpus if len(rows) == len(corpus) else Corpus(corpus.name, rows)
 
 
 def train_bundle(
@@ -125,9 +137,9 @@ def fit_network(recipe: Recipe, pool: Pool, work: Path, *, progress: Progress = 
 def seal_trained(
     recipe: Recipe, pool: Pool, trained: Trained, bundle: Path, *, progress: Progress = lambda *_: None
 ) -> Bundle:
-    """Export, fit everything that follows the network, and seal."""
+    """Export, fit what follows the network, and seal at `bundle`; nothing is written there before the end."""
     preprocessing = recipe.steps()
-    network: nn.Module = trained.network
+    network: nn.Module = MirrorAveraged(trained.network) if recipe.mirror else trained.network
     encoder = export_onnx(network, preprocessing.shape)
     parity = check_parity(network, encoder, preprocessing.shape)
     size = _embedding_size(network, preprocessing.shape)
@@ -145,9 +157,9 @@ def seal_trained(
         parts={},
     )
     blank = {"mean": np.zeros(size), "total": np.eye(size), "within": np.eye(size)}
-    bare = seal_bundle(bundle, manifest=manifest, encoder=encoder, background=blank, card="# not finished\n")
-
-    embeddings, labels, names = embed_corpus(Encoder(bare), pool.part(Role.BACKGROUND), progress)
+    with tempfile.TemporaryDirectory() as draft:
+        bare = seal_bundle(draft, manifest=manifest, encoder=encoder, background=blank, card=_DRAFT)
+        embeddings, labels, names = embed_corpus(Encoder(bare), pool.part(Role.BACKGROUND), progress)
     candidates = default_candidates()
     measured = choose_identity(embeddings, labels, names, candidates, seed=recipe.seed)
     best = measured[0]
@@ -159,9 +171,9 @@ def seal_trained(
     )
     identity = best.candidate.identity.model_copy(update={"calibration": calibrate(best)})
     manifest = manifest.model_copy(update={"identity": identity})
-    unset = seal_bundle(bundle, manifest=manifest, encoder=encoder, background=background, card="# not finished\n")
-
-    policy = development_policy(unset, pool.policy_part(), seed=recipe.seed)
+    with tempfile.TemporaryDirectory() as draft:
+        unset = seal_bundle(draft, manifest=manifest, encoder=encoder, background=background, card=_DRAFT)
+        policy = development_policy(unset, pool.policy_part(), seed=recipe.seed)
     card = write_card(
         manifest,
         parameters=count_parameters(network),

@@ -95,10 +95,10 @@ class PairSampler(_ByPerson):
         self.pairs = pairs
         self.everyone = np.array(sorted(self.members))
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Left rows (B,), right rows (B,), and Y (B,): 0 for genuine, 1 for impostor pairs."""
+    def batch(self, step: int) -> Tensor:
+        """Row indices (2·B,): the left members of all pairs, then the right ones; pair n is impostor iff n is odd."""
         generator = self.generator(step)
-        left, right, impostor = [], [], []
+        left, right = [], []
         for number in range(self.pairs):
             if number % 2 == 0:
                 first, second = generator.choice(self.members[int(generator.choice(self.repeated))], 2, replace=False)
@@ -108,5 +108,4 @@ class PairSampler(_ByPerson):
                 second = generator.choice(self.members[int(other)])
             left.append(first)
             right.append(second)
-            impostor.append(number % 2)
-        return torch.tensor(left), torch.tensor(right), torch.tensor(impostor)
+        return torch.tensor(left + right)

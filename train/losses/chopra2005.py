@@ -28,6 +28,12 @@ class ExponentialContrastive(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         energy = self.distance(embeddings)
-        genuine = (2.0 / self.q) * energy * energy
-        impostor = 2.0 * self.q * torch.exp(-2.77 / self.q * energy)
-        return balanced(genuine, impostor, labels)
+        return balanced(self.genuine(energy), self.impostor(energy), labels)
+
+    def genuine(self, energy: Tensor) -> Tensor:
+        """Loss of genuine pairs, elementwise."""
+        return (2.0 / self.q) * energy * energy
+
+    def impostor(self, energy: Tensor) -> Tensor:
+        """Loss of impostor pairs, elementwise."""
+        return 2.0 * self.q * torch.exp(-2.77 / self.q * energy)

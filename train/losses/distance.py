@@ -10,9 +10,11 @@ from torch import Tensor
 
 
 class Distance(Protocol):
-    """embeddings (N, D) → distances (N, N); with `bound` for outputs of `size` values."""
+    """embeddings (N, D) → (N, N); `between` (B, D) and (B, D) → (B,); `bound` for outputs of `size` values."""
 
     def __call__(self, embeddings: Tensor) -> Tensor: ...
+
+    def between(self, left: Tensor, right: Tensor) -> Tensor: ...
 
     def bound(self, size: int) -> float: ...
 
@@ -21,7 +23,10 @@ class L1Distance:
     """E = ||a − b||₁, the energy of Chopra 2005; for outputs in (−1, 1) it stays under 2·D."""
 
     def __call__(self, embeddings: Tensor) -> Tensor:
-        return (embeddings[:, None, :] - embeddings[None, :, :]).abs().sum(-1)
+        return self.between(embeddings[:, None, :], embeddings[None, :, :])
+
+    def between(self, left: Tensor, right: Tensor) -> Tensor:
+        return (left - right).abs().sum(-1)
 
     def bound(self, size: int) -> float:
         return 2.0 * size
@@ -43,6 +48,9 @@ class EuclideanDistance:
         squared = squares[:, None] + squares[None, :] - 2.0 * embeddings @ embeddings.T
         # sqrt has an infinite slope at 0; the clamp stops the gradient there, and rounding below 0 as well.
         return squared.clamp_min(1e-8).sqrt()
+
+    def between(self, left: Tensor, right: Tensor) -> Tensor:
+        return (left - right).square().sum(-1).clamp_min(1e-8).sqrt()
 
     def bound(self, size: int) -> float:
         return 2.0 if self.unit_norm else 2.0 * float(size) ** 0.5

@@ -31,10 +31,17 @@ class MarginContrastive(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         distances = self.distance(embeddings)
-        genuine_loss = 0.5 * distances * distances
-        impostor_loss = 0.5 * torch.relu(self.margin - distances).square()
+        genuine_loss, impostor_loss = self.genuine(distances), self.impostor(distances)
         if not self.hard:
             return balanced(genuine_loss, impostor_loss, labels)
         genuine, impostor = pair_masks(labels)
         inside = impostor & (distances < self.margin)
         return 0.5 * (masked_mean(genuine_loss, genuine) + masked_mean(impostor_loss, inside))
+
+    def genuine(self, distances: Tensor) -> Tensor:
+        """Loss of genuine pairs, elementwise."""
+        return 0.5 * distances * distances
+
+    def impostor(self, distances: Tensor) -> Tensor:
+        """Loss of impostor pairs, elementwise."""
+        return 0.5 * torch.relu(self.margin - distances).square()

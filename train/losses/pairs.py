@@ -5,8 +5,28 @@ weight, whatever their numbers: the papers draw genuine and impostor pairs equal
 of many people would show the network almost nothing but impostors.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
+
+from train.losses.distance import Distance
+
+
+class PairLoss(Protocol):
+    """A loss made of one term for genuine and one for impostor pairs, both functions of the distance."""
+
+    distance: Distance
+
+    def genuine(self, distances: Tensor) -> Tensor: ...
+
+    def impostor(self, distances: Tensor) -> Tensor: ...
+
+
+def loss_of_pairs(loss: PairLoss, left: Tensor, right: Tensor, impostor: Tensor) -> Tensor:
+    """The mean loss of drawn pairs: left and right (B, D), Y (B,) 0 or 1 for impostor; the papers' own form."""
+    distances = loss.distance.between(left, right)
+    return torch.where(impostor.bool(), loss.impostor(distances), loss.genuine(distances)).mean()
 
 
 def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -82,7 +82,10 @@ class SubSampling(nn.Module):
 
 
 class PartlyConnected(nn.Module):
-    """A convolution whose kernels exist only where the table has an X; the others are masked to zero."""
+    """A convolution whose kernels exist only where the table has an X; the others are masked to zero.
+
+    `absent` is the number of values in the masked kernels.
+    """
 
     connected: Tensor
 
@@ -91,6 +94,7 @@ class PartlyConnected(nn.Module):
         self.convolution = nn.Conv2d(len(table[0]), len(table), kernel)
         connected = torch.tensor([[cell == "X" for cell in row] for row in table], dtype=torch.float32)
         self.register_buffer("connected", connected[:, :, None, None])
+        self.absent = int((connected == 0.0).sum()) * kernel * kernel
         # Fan-in is what the table leaves, not all 15 maps.
         bound = 1.0 / (connected.sum(1) * kernel * kernel).sqrt()
         with torch.no_grad():
@@ -101,12 +105,16 @@ class PartlyConnected(nn.Module):
 
 
 class Chopra2005Encoder(nn.Module):
-    """float32 (N, 1, 56, 46) → embeddings float32 (N, 50), each value in (−1, 1)."""
+    """float32 (N, 1, 56, 46) → embeddings float32 (N, 50): each value in (−1, 1), or all of unit norm.
 
-    unit_norm = False
+    Parameters
+    ----------
+    unit_norm : how the output is bounded: by tanh, or by its Euclidean norm.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, unit_norm: bool = False) -> None:
         super().__init__()
+        self.unit_norm = unit_norm
         self.c1 = nn.Conv2d(1, 15, 7)
         self.s2 = SubSampling(15, 2, 2)
         self.c3 = PartlyConnected(C3_TABLE, 6)
@@ -120,4 +128,5 @@ class Chopra2005Encoder(nn.Module):
         y = torch.tanh(self.c3(y))  # (N, 45, 20, 15)
         y = self.s4(y)  # (N, 45, 5, 5)
         y = torch.tanh(self.c5(y)).flatten(1)  # (N, 250)
-        return torch.tanh(self.f6(y))  # (N, 50)
+        y = self.f6(y)  # (N, 50)
+        return nn.functional.normalize(y, dim=1, eps=1e-6) if self.unit_norm else torch.tanh(y)
