@@ -4,6 +4,7 @@ A command's own module is imported to know its flags; whatever it works with (gR
 imported in its body. So `--help`, completion and a mistyped flag answer at once, in an install that lacks the rest.
 """
 
+import os
 import sys
 import traceback
 from typing import Annotated, NoReturn
@@ -13,6 +14,10 @@ import typer
 from countersign.commands import demo, enroll, evaluate, health, reproduce, serve, train, verify
 from countersign.exit_codes import ExitCode, typed_exit
 from encode.errors import ConfigError, CountersignError, FieldInvalid
+
+# Before numpy is first imported: the matrices of scoring are 128 x 128, and threads for those would only compete with
+# the encoder's and with each other. Who sets the variable means it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _EXTRAS = {
     "onnxruntime": "cpu",

@@ -119,6 +119,11 @@ def _build(kind: type[_Settings], flags: dict[str, Any]) -> _Settings:
         raise ConfigError(first["msg"], field=name, fix=how_to_set(name)) from error
 
 
+def environment_without_settings() -> dict[str, str]:
+    """This process's environment for a service that is to run by its flags alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+
+
 def how_to_set(name: str) -> str:
     """Where the setting `name` is given."""
     flag = name.removesuffix("_seconds").replace("_", "-")

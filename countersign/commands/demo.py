@@ -109,7 +109,7 @@ def _print_answers(console: "Console", answers: "list[Answer]", *, synthetic: bo
 
     title = "Claims of synthetic people (nobody real)" if synthetic else "Claims"
     console.print()
-    console.print(answer_table(answers, title))
+    console.print(answer_table(answers, title, console.width))
     for sentence in outcome(answers):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
@@ -132,7 +132,7 @@ def _measure(
     from eval.run import evaluate
     from verify.verifier import Verifier
 
-    roles = {use.digest: use.role for use in open_bundle(bundle).manifest.corpora}
+    roles = open_bundle(bundle).manifest.roles
     used = {scene.corpus.digest: roles[cast.digest]} if cast.digest in roles else {}
     evaluation = evaluate(
         scene.corpus,
@@ -144,6 +144,12 @@ def _measure(
     )
     written = evaluation.write(out)
     print_rates(console, evaluation.results)
+    console.print(
+        "The policy's target FAR holds where it was measured; `at_policy` in the rates says what it gives here.",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
     console.print()
     for label, path in zip(("Rates", "Scores", "Report"), written, strict=True):
         console.print(f"{label + ':':8}{path}", soft_wrap=True, highlight=False, markup=False)

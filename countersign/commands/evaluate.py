@@ -52,6 +52,10 @@ def run(
         PolicyImpostor | None,
         typer.Option(help="Also write policy.json: the corpus holds development people, thresholds are set on it."),
     ] = None,
+    seal_into: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a copy of the bundle with that policy sealed in.", show_default=False),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the encoder; by default all the process may use.")
     ] = None,
@@ -64,7 +68,8 @@ def run(
     """
     from rich.console import Console
 
-    from encode.bundle import open_bundle
+    from encode.bundle import open_bundle, with_policy
+    from encode.errors import FieldMissing
     from enroll.memory_store import MemoryStore
     from eval.corpora.spec import open_corpus
     from eval.policy_builder import build_policy
@@ -75,6 +80,8 @@ def run(
     from verify.verifier import Verifier
 
     with typed_exit():
+        if seal_into and not write_policy:
+            raise FieldMissing("there is no policy to seal", field="write_policy", fix="add --write-policy random")
         protocol = Protocol(
             references=references,
             draws=draws,
@@ -89,7 +96,7 @@ def run(
             Verifier({model.modality: model}, MemoryStore()),
             model.modality,
             protocol,
-            used_in_making={use.digest: use.role for use in open_bundle(bundle).manifest.corpora},
+            used_in_making=open_bundle(bundle).manifest.roles,
             command=_command(corpus, bundle, out, protocol, write_policy),
         )
         policy = write_policy and build_policy(
@@ -105,6 +112,12 @@ def run(
         if policy:
             written.append(out / "policy.json")
             written[-1].write_bytes(policy.to_json())
+        if policy and seal_into:
+            note = (
+                f"Those in force are in policy.json, set on {policy.corpus.people} people of {policy.corpus.name} "
+                f"({policy.impostor} impostors). Any thresholds stated above are no longer used."
+            )
+            written.append(with_policy(open_bundle(bundle), seal_into, policy.to_json(), note).path)
     console = Console()
     print_rates(console, evaluation.results)
     for path in written:

@@ -50,11 +50,13 @@ def _print(outcomes: "list[Outcome]") -> None:
 
     from train.reproduce_chopra2005 import PAPER_FARS, PAPER_TEST_FRR
 
-    console = Console()
+    # Lines of a table are not folded where nobody has a terminal of a certain width.
+    console = Console() if Console().is_terminal else Console(width=170)
+    console.print("AT&T, false reject rate at false accept rates:")
     for title, part in (("Paper's split: train s1-s35, test s36-s40", "paper_split"), ("8 folds", "all_folds")):
         shown: KindResults = getattr(outcomes[0], part)
         counts = f"{shown.trials.genuine} genuine, {shown.trials.impostor} impostor trials"
-        table = Table(title=f"AT&T, false reject rate at a false accept rate of ... ({title}; {counts})")
+        table = Table(title=f"{title} ({counts})")
         table.add_column("system")
         for far in (*PAPER_FARS, 0.01):
             table.add_column(f"{far:.1%}", justify="right")

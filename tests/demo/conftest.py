@@ -1,0 +1,105 @@
+"""A small real bundle for synthetic faces: linear discriminants of some synthetic people, sealed with a policy."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from encode.bundle import Bundle, seal_bundle
+from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
+from encode.preprocessing import Preprocessing
+from encode.sample import Modality
+from eval.development_policy import development_policy
+from eval.synthetic import FaceGenerator, read_people, write_people
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZE = 12
+STEPS = [
+    {"step": "colour", "mode": "L"},
+    {"step": "resize", "height": 20, "width": 16, "filter": "box"},
+    {"step": "scale", "per_image": True},
+]
+
+
+@pytest.fixture(scope="session")
+def generator() -> FaceGenerator:
+    """The generator that ships."""
+    return FaceGenerator.load(ROOT / "models" / "synthetic-faces")
+
+
+@pytest.fixture(scope="session")
+def bundle(generator: FaceGenerator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bundle fit to serve; its people come from other seeds than those of the demonstration."""
+    home = tmp_path_factory.mktemp("models")
+    prepare = Preprocessing(STEPS)
+    x = np.stack(
+        [
+            [prepare(Image.fromarray(picture)).ravel() for picture in generator.draw(person, 6, seed=11)]
+            for person in range(40)
+        ]
+    ).astype(np.float64)
+    weights = discriminants(x)
+    y = x @ weights
+    within = np.einsum("psi,psj->ij", *[y - y.mean(1, keepdims=True)] * 2) / (len(y) * (y.shape[1] - 1))
+    background = {
+        "mean": y.reshape(-1, SIZE).mean(0),
+        "total": np.cov(y.reshape(-1, SIZE), rowvar=False),
+        "within": within,
+    }
+    list(write_people(generator, home / "people", 20, 8, seed=12))
+    unset = seal(home / "linear", weights, background)
+    policy = development_policy(unset, read_people(home / "people"))
+    return seal(home / "linear", weights, background, policy.to_json()).path
+
+
+def discriminants(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(people, samples, pixels) → (pixels, SIZE): between- over within-person variance, ridge-stabilised."""
+    means = x.mean(1)
+    residuals = (x - means[:, None]).reshape(-1, x.shape[2])
+    within = residuals.T @ residuals / len(residuals)
+    root = np.linalg.cholesky(np.linalg.inv(within + 0.05 * np.trace(within) / len(within) * np.eye(len(within))))
+    vectors = np.linalg.svd((means - means.mean(0)) @ root, full_matrices=False)[2]
+    found: NDArray[np.float64] = root @ vectors[:SIZE].T
+    return found
+
+
+def seal(
+    folder: Path, weights: NDArray[np.float64], background: dict[str, NDArray[np.float64]], policy: bytes | None = None
+) -> Bundle:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["images"], ["pixels"], axis=1),
+            helper.make_node("MatMul", ["pixels", "weights"], ["embeddings"]),
+        ],
+        "discriminants",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, 20, 16])],
+        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", SIZE])],
+        [numpy_helper.from_array(weights.astype(np.float32), "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    manifest = Manifest(
+        format_version=1,
+        name="linear",
+        modality=Modality.FACE,
+        created="2025-03-01",
+        model_digest="0" * 64,
+        preprocessing=STEPS,
+        embedding=EmbeddingSpec(size=SIZE, unit_norm=False),
+        identity=IdentitySpec(kind="pooled"),
+        corpora=[],
+        recipe={},
+        parts={},
+    )
+    return seal_bundle(
+        folder,
+        manifest=manifest,
+        encoder=model.SerializeToString(),
+        background=background,
+        card="# Linear\n",
+        policy=policy,
+    )
