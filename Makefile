@@ -18,6 +18,9 @@ CORPUS ?=
 PROTOS := $(sort $(wildcard proto/verify/v1/*.proto))
 BENCHMARKS = $(sort $(wildcard benchmarks/bench_*.py))
 
+# Scoring multiplies small matrices: threads for those only compete with each other.
+export OPENBLAS_NUM_THREADS := 1
+
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo install test lint format bench reproduce-chopra2005 corpus-named image proto constraints upgrade clean

@@ -135,3 +135,13 @@ def test_the_image_is_told_apart_in_operations() -> None:
         if cells[0].strip(" `").startswith("COUNTERSIGN_") and cells[4].strip(" `")
     }
     assert told == made
+
+
+def test_no_document_has_a_gap_left_to_fill() -> None:
+    documents = [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "models").rglob("*.md"),
+    ]
+    assert [path.name for path in documents if "@" * 2 in path.read_text()] == []
