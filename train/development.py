@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from encode.errors import TrainingError
 from encode.preprocessing import Scale
+from eval.metrics import equal_error, frr_at, threshold_at_far
 from train.pixels import PixelSet
 
 
@@ -55,17 +56,11 @@ def pair_rates(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> Pa
     scores = -(squares[:, None] + squares[None, :] - 2.0 * x @ x.T)
     upper = np.triu_indices(len(x), k=1)
     same = (labels[:, None] == labels[None, :])[upper]
-    genuine, impostor = np.sort(scores[upper][same]), np.sort(scores[upper][~same])
+    genuine, impostor = scores[upper][same], scores[upper][~same]
     if not len(genuine) or not len(impostor):
         raise TrainingError("the background people give no genuine or no impostor pair", field="corpus")
-    frr = np.searchsorted(genuine, impostor, side="left") / len(genuine)
-    # Counted per score, not per rank: a collapsed network, whose scores are all equal, must not pass for a perfect one.
-    far = 1.0 - np.searchsorted(impostor, impostor, side="left") / len(impostor)
-    crossing = int(np.argmin(np.abs(frr - far)))
-    at_1 = impostor[int(np.ceil(0.99 * len(impostor))) - 1]
     return PairRates(
-        eer=float((frr[crossing] + far[crossing]) / 2),
-        frr_at_1=float(np.searchsorted(genuine, at_1, side="right") / len(genuine)),
+        eer=equal_error(genuine, impostor).rate, frr_at_1=frr_at(genuine, threshold_at_far(impostor, 0.01))
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from encode.errors import TrainingError
 from encode.manifest import CalibrationSpec, IdentitySpec
 from enroll.identity import IdentityModel
+from eval.metrics import equal_error, frr_at, threshold_at_far
 from train.background import fit_background
 from train.calibration import fit_calibration
 
@@ -83,7 +84,7 @@ def choose_identity(
     measured = []
     for candidate in candidates:
         genuine, impostor = leave_one_corpus_out(embeddings, labels, corpora, candidate, seed=seed)
-        eer, frr = _rates(genuine, impostor)
+        eer, frr = equal_error(genuine, impostor).rate, frr_at(genuine, threshold_at_far(impostor, 0.01))
         measured.append(Measured(candidate, eer, frr, genuine, impostor))
     return sorted(measured, key=lambda entry: entry.cost)
 
@@ -141,13 +142,3 @@ def _score_group(
             scores = model.llr(model.fit(x[order[:references]]), x)
             genuine.append(scores[order[references:]])
             impostor.append(scores[labels != person])
-
-
-def _rates(genuine: Array, impostor: Array) -> tuple[float, float]:
-    g, i = np.sort(genuine), np.sort(impostor)
-    frr = np.searchsorted(g, i, side="left") / len(g)
-    far = 1.0 - np.searchsorted(i, i, side="left") / len(i)
-    crossing = int(np.argmin(np.abs(frr - far)))
-    at_1 = int(np.searchsorted(far <= 0.01, True))
-    frr_at_1 = float(frr[at_1]) if at_1 < len(frr) else float((g <= i[-1]).mean())
-    return float(frr[crossing] + far[crossing]) / 2, frr_at_1
