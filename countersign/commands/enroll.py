@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.client_options import Address, AsJson, Collection, Crop, Images, Timeout
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -13,24 +14,15 @@ if TYPE_CHECKING:
 
 def enroll(
     person: Annotated[str, typer.Argument(help="The person's id in the collection.")],
-    images: Annotated[
-        list[Path], typer.Argument(help="Image files: PNG, JPEG, PGM, BMP or WebP.", exists=True, dir_okay=False)
-    ],
-    address: Annotated[
-        str | None, typer.Option(help="host:port of the service. Default: COUNTERSIGN_ADDRESS or 127.0.0.1:50051.")
-    ] = None,
-    collection: Annotated[
-        str | None, typer.Option(help="The gallery. Default: COUNTERSIGN_COLLECTION or `default`.")
-    ] = None,
+    images: Images,
+    address: Address = None,
+    collection: Collection = None,
     request_id: Annotated[
         str | None, typer.Option(help="Repeat a call safely: the same id enrolls once. Default: a new one.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for the answer. Default: 30.")] = None,
-    crop: Annotated[
-        str | None,
-        typer.Option(help="Where the face is in every image: left,top,right,bottom in pixels. Default: all of it."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    timeout: Timeout = None,
+    crop: Crop = None,
+    as_json: AsJson = False,
 ) -> None:
     """Enroll a person from image files. Images that cannot be used are listed with the reason; the others count.
 
