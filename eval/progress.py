@@ -14,6 +14,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Item = TypeVar("Item")
 
 
+def bars(console: Console) -> Progress:
+    """Bars with counts, time taken and time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
 def track(items: Iterable[Item], total: int, label: str, *, quiet: bool = False) -> Iterator[Item]:
     """Yield `items`, showing how far of `total` the work is; with `quiet`, show nothing."""
     if quiet:
@@ -25,13 +38,5 @@ def track(items: Iterable[Item], total: int, label: str, *, quiet: bool = False)
         yield from items
         sys.stderr.write(f"{label}: {total:,} in {time.monotonic() - started:.1f} s\n")
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
+    with bars(console) as progress:
         yield from progress.track(items, total=total, description=label)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from encode.errors import CorpusInvalid
 from encode.manifest import IdentitySpec
@@ -82,10 +83,11 @@ def reproduce(
     yield from _outcomes("PCA-50 of pixels", corpus, parts, _pca_embeddings(corpus, recipes[0], parts), replicates)
     for recipe in recipes:
         embeddings = []
+        everyone = _everyone(corpus, recipe).centre()
         for number, test_people in enumerate(parts):
             folder = work / recipe.name / f"fold{number + 1}"
             found = _trained_embeddings(
-                corpus, recipe, test_people, folder, progress, f"{recipe.name}, fold {number + 1}"
+                corpus, recipe, everyone, test_people, folder, progress, f"{recipe.name}, fold {number + 1}"
             )
             if len(found) != len(rows):
                 raise CorpusInvalid("some images cannot be read; the protocol needs all 400", field="corpus")
@@ -96,17 +98,18 @@ def reproduce(
 def _trained_embeddings(
     corpus: Corpus,
     recipe: Recipe,
+    everyone: Tensor,
     test_people: tuple[str, ...],
     folder: Path,
     progress: Callable[[str, int, int], None],
     label: str,
 ) -> Array:
-    """Embeddings of the whole corpus by a network that never saw `test_people`: float64 (400, D)."""
+    """Embeddings of `everyone`, uint8 (400, 1, H, W), by a network that never saw `test_people`: float64 (400, D)."""
     training = corpus.only(set(corpus.people) - set(test_people))
     pixels = load_pixels(training, recipe.steps(), margin=recipe.margin)
     trainer = Trainer(recipe, pixels, None, folder, report=lambda step, steps, losses: progress(label, step, steps))
     network = trainer.run().network
-    return embed_pixels(network, _everyone(corpus, recipe).centre(), recipe.steps().scale).astype(np.float64)
+    return embed_pixels(network, everyone, recipe.steps().scale).astype(np.float64)
 
 
 def _pca_embeddings(corpus: Corpus, recipe: Recipe, parts: Sequence[tuple[str, ...]]) -> list[Array]:

@@ -90,13 +90,14 @@ def run(
             impostors_per_person=impostors_per_person or None,
         )
         people = open_corpus(corpus)
+        opened = open_bundle(bundle)
         model = load_model(bundle, threads=threads)
         evaluation = evaluate(
             people,
             Verifier({model.modality: model}, MemoryStore()),
             model.modality,
             protocol,
-            used_in_making=open_bundle(bundle).manifest.roles,
+            used_in_making=opened.manifest.roles,
             command=_command(corpus, bundle, out, protocol, write_policy),
         )
         policy = write_policy and build_policy(
@@ -117,7 +118,7 @@ def run(
                 f"Those in force are in policy.json, set on {policy.corpus.people} people of {policy.corpus.name} "
                 f"({policy.impostor} impostors). Any thresholds stated above are no longer used."
             )
-            written.append(with_policy(open_bundle(bundle), seal_into, policy.to_json(), note).path)
+            written.append(with_policy(opened, seal_into, policy.to_json(), note).path)
     console = Console()
     print_rates(console, evaluation.results)
     for path in written:
