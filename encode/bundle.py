@@ -41,6 +41,7 @@ from encode.manifest import (
     sha256_hex,
 )
 from encode.preprocessing import Preprocessing
+from encode.stroke_preprocessing import StrokePreprocessing, read_preprocessing
 
 _MAX_PART_BYTES = 1 << 30
 
@@ -64,13 +65,15 @@ class Bundle:
 
     Attributes
     ----------
-    background : name → float64 array, among them `mean` (D,), `total` (D, D) and `within` (D, D).
+    preprocessing : of images, or of strokes.
+    background : name → float64 array, among them `mean` (D,), `total` (D, D) and `within` (D, D), where D is the
+        manifest's `embedding.vector_size`.
     policy : the bytes of policy.json, or None where none has been sealed in.
     """
 
     path: Path
     manifest: Manifest
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | StrokePreprocessing
     encoder: bytes
     background: Mapping[str, NDArray[np.float64]]
     policy: bytes | None
@@ -108,11 +111,11 @@ def open_bundle(path: str | Path) -> Bundle:
         raise BundleDigestMismatch(
             "model_digest does not follow from the parts", field=f"{MANIFEST}:model_digest", fix="seal the bundle again"
         )
-    background = _parse_background(parts[BACKGROUND], manifest.embedding.size)
+    background = _parse_background(parts[BACKGROUND], manifest.embedding.vector_size)
     return Bundle(
         path=folder,
         manifest=manifest,
-        preprocessing=Preprocessing(manifest.preprocessing),
+        preprocessing=read_preprocessing(manifest.preprocessing, manifest.modality),
         encoder=parts[ENCODER],
         background=background,
         policy=parts.get(POLICY),

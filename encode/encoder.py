@@ -16,6 +16,8 @@ from encode.image import DEFAULT_LIMITS, ImageLimits, crop_image, decode_image
 from encode.manifest import ENCODER
 from encode.runtime import ort
 from encode.sample import ImageSample, Modality, Sample
+from encode.stroke_preprocessing import StrokePreprocessing
+from encode.strokes import DEFAULT_STROKE_LIMITS, StrokeLimits, read_strokes
 
 MAX_BATCH = 256
 """Rows sent to the network at once; larger requests are cut into pieces, which bounds memory."""
@@ -37,15 +39,23 @@ class Encoder:
     ----------
     bundle : an opened bundle.
     threads : intra-op threads; by default as many processors as the process may use.
-    limits : caps on each encoded image.
+    limits, stroke_limits : caps on each encoded image, and on each list of strokes.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
+        stroke_limits: StrokeLimits = DEFAULT_STROKE_LIMITS,
+    ) -> None:
         self.modality: Modality = bundle.manifest.modality
         self.embedding_size: int = bundle.manifest.embedding.size
         self.model_digest: str = bundle.model_digest
         self._preprocessing = bundle.preprocessing
         self._limits = limits
+        self._stroke_limits = stroke_limits
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or usable_cpus()
         options.inter_op_num_threads = 1
@@ -62,19 +72,28 @@ class Encoder:
         self._check_shapes()
 
     def prepare(self, sample: Sample) -> NDArray[np.float32]:
-        """One sample → float32 (C, H, W). Raises SampleError kinds, or WrongModality for another modality's sample."""
-        if not isinstance(sample, ImageSample) or sample.modality is not self.modality:
-            raise WrongModality(
-                f"the model reads {self.modality.value} images, this sample is not one",
-                fix=f"send an encoded {self.modality.value} image, or load a model for this modality",
-            )
-        image = decode_image(sample.data, self._limits)
-        if sample.crop is not None:
-            image = crop_image(image, sample.crop, self._limits)
-        return self._preprocessing(image)
+        """One sample → float32 (C, H, W) of an image or (C, T) of strokes.
+
+        Raises SampleError kinds, or WrongModality for a sample of another modality or form than the model reads.
+        """
+        preprocessing = self._preprocessing
+        if sample.modality is self.modality:
+            if isinstance(preprocessing, StrokePreprocessing) and not isinstance(sample, ImageSample):
+                return preprocessing(read_strokes(sample, self._stroke_limits))
+            if not isinstance(preprocessing, StrokePreprocessing) and isinstance(sample, ImageSample):
+                image = decode_image(sample.data, self._limits)
+                if sample.crop is not None:
+                    image = crop_image(image, sample.crop, self._limits)
+                return preprocessing(image)
+        form = "strokes" if isinstance(preprocessing, StrokePreprocessing) else "images"
+        raise WrongModality(
+            f"the model reads {self.modality.value} {form}, this sample is a {sample.modality.value} "
+            f"{'image' if isinstance(sample, ImageSample) else 'in strokes'}",
+            fix=f"send {self.modality.value} {form}, or load a model for this kind of sample",
+        )
 
     def embed_prepared(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Prepared inputs float32 (N, C, H, W) → embeddings float32 (N, D)."""
+        """Prepared inputs float32 (N, C, H, W) or (N, C, T) → embeddings float32 (N, D)."""
         if len(inputs) == 0:
             return np.empty((0, self.embedding_size), np.float32)
         pieces = [

@@ -6,14 +6,22 @@ CountersignError
 │   ├── FieldInvalid              a field is present and unusable
 │   ├── WrongModality             a sample of a modality that no loaded model reads
 │   └── SampleError               one sample cannot be used (counts as a failure to acquire)
-│       ├── SampleEmpty           no bytes at all
+│       ├── SampleEmpty           no bytes or no points at all
 │       ├── SampleTooLarge        more bytes than the limit
 │       ├── ImageFormatUnsupported   not one of the accepted formats
 │       ├── ImageCorrupt          an accepted format that does not decode
 │       ├── ImageTooManyPixels    the header declares more pixels than the limit
 │       ├── ImageTooSmall         fewer pixels on a side than any face needs
 │       ├── ImageAnimated         more than one frame
-│       └── CropInvalid           the crop box is empty or outside the image
+│       ├── CropInvalid           the crop box is empty or outside the image
+│       ├── StrokesFileInvalid    a stroke file that does not parse; `field` names the line
+│       ├── StrokesUneven         x, y, t and what goes with them are not equally long
+│       ├── StrokesInvalid        a coordinate, time or pressure that no device measures
+│       ├── StrokesTooShort       fewer points, or less time, than any signature takes
+│       ├── StrokesTooLong        more points, or more time, than any signature takes
+│       ├── StrokesTimeReversed   time runs backwards by more than a device's clock jitters
+│       ├── StrokesMotionless     the touching pen stays in one place
+│       └── PenNeverDown          the pen never touches
 ├── NotFound
 │   ├── PersonUnknown             nobody of that name is enrolled in the collection
 │   └── ModelUnknown              no model of that modality is loaded
@@ -135,6 +143,38 @@ class ImageAnimated(SampleError):
 
 class CropInvalid(SampleError):
     reason = "CROP_INVALID"
+
+
+class StrokesFileInvalid(SampleError):
+    reason = "STROKES_FILE_INVALID"
+
+
+class StrokesUneven(SampleError):
+    reason = "STROKES_UNEVEN"
+
+
+class StrokesInvalid(SampleError):
+    reason = "STROKES_INVALID"
+
+
+class StrokesTooShort(SampleError):
+    reason = "STROKES_TOO_SHORT"
+
+
+class StrokesTooLong(SampleError):
+    reason = "STROKES_TOO_LONG"
+
+
+class StrokesTimeReversed(SampleError):
+    reason = "STROKES_TIME_REVERSED"
+
+
+class StrokesMotionless(SampleError):
+    reason = "STROKES_MOTIONLESS"
+
+
+class PenNeverDown(SampleError):
+    reason = "PEN_NEVER_DOWN"
 
 
 class NotFound(CountersignError):

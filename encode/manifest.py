@@ -8,9 +8,9 @@ changing it; the encoder cannot.
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from encode.sample import Modality
 
@@ -29,12 +29,33 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Optional parts that are absent are not written, so that those added later keep every earlier digest."""
+        return {name: value for name, value in serialize(self).items() if value is not None}
+
 
 class EmbeddingSpec(_Part):
-    """What the encoder puts out: float32 vectors of `size` values, of unit Euclidean norm if `unit_norm`."""
+    """What the encoder puts out: float32 rows of `size` values.
 
-    size: Annotated[int, Field(ge=1, le=4096)]
+    The first `vector` of them (all, unless it is given) are the embedding that a person's Gaussian models, of unit
+    Euclidean norm if `unit_norm`; the rest, if any, is a flattened trace for frame-by-frame matching.
+    """
+
+    size: Annotated[int, Field(ge=1, le=65_536)]
     unit_norm: bool = True
+    vector: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _vector_fits(self) -> Self:
+        if self.vector is not None and self.vector > self.size:
+            raise ValueError("vector must not be larger than size")
+        return self
+
+    @property
+    def vector_size(self) -> int:
+        """How many values of a row are the embedding."""
+        return self.size if self.vector is None else self.vector
 
 
 class CalibrationSpec(_Part):
@@ -44,16 +65,61 @@ class CalibrationSpec(_Part):
     offset: float = 0.0
 
 
-class IdentitySpec(_Part):
-    """How a person is modelled from reference embeddings (see `enroll.gaussian`) and how many references are kept."""
+class MatchingSpec(_Part):
+    """How signatures are matched frame by frame (see `enroll.matching`), beside or in place of the Gaussian.
 
-    kind: Literal["spherical", "diagonal", "full_oas", "full_ledoit_wolf", "pooled", "map"]
+    Parameters
+    ----------
+    weights : part of the comparison → its weight in the raw score; parts that are not named weigh nothing.
+    channels : what the rows of the trace hold, in order.
+    lone_spread : feature set → mean log (spread / length) over training people, which stands in for the spread of a
+        person with one reference; without it a person needs two.
+    """
+
+    weights: Annotated[dict[str, float], Field(min_length=1)]
+    channels: tuple[str, ...] = ("x", "y", "pressure", "mask")
+    lone_spread: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _channels_suffice(self) -> Self:
+        if len(set(self.channels)) < len(self.channels) or not {"x", "y", "pressure", "mask"} <= set(self.channels):
+            raise ValueError("channels must name x, y, pressure and mask, each once")
+        return self
+
+
+class IdentitySpec(_Part):
+    """How a person is modelled from reference embeddings (see `enroll.gaussian`) and what a template keeps.
+
+    `storage` "references" keeps the first `anchors` and the last `recent` references; "moments" keeps count, mean and
+    sum of squares of up to `limit` references and none of them, which suffices for the kinds without correlations.
+    """
+
+    kind: Literal["spherical", "diagonal", "diagonal_map", "full_oas", "full_ledoit_wolf", "pooled", "map"]
     strength: Annotated[float, Field(gt=0.0)] = 15.0
     mean_correction: bool = False
     calibration: CalibrationSpec = CalibrationSpec()
     recent: Annotated[int, Field(ge=0, le=64)] = 5
     anchors: Annotated[int, Field(ge=0, le=64)] = 5
     minimum: Annotated[int, Field(ge=1, le=64)] = 1
+    matching: MatchingSpec | None = None
+    storage: Literal["references", "moments"] = "references"
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _moments_suffice(self) -> Self:
+        if (self.storage == "moments") != (self.limit is not None):
+            raise ValueError("limit goes with the storage of moments")
+        if self.limit is not None and self.matching is not None:
+            raise ValueError("frame matching needs the references: moments do not keep them")
+        if self.limit is not None and self.kind in ("full_oas", "full_ledoit_wolf", "map"):
+            raise ValueError("moments hold no correlations: choose spherical, diagonal, diagonal_map or pooled")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As every part; nor is the storage of references written, which was the only one once."""
+        absent = (None, "references")
+        return {name: value for name, value in serialize(self).items() if value not in absent}
 
 
 class CorpusUse(_Part):

@@ -1,4 +1,4 @@
-"""Preprocessing as data: a list of named steps with parameters, read from the manifest, run one after another.
+"""Preprocessing of images as data: named steps with parameters, read from the manifest, run one after another.
 
 A bundle says what its encoder wants to see, for example::
 
@@ -8,6 +8,7 @@ A bundle says what its encoder wants to see, for example::
 
 Steps before `scale` map image to image; `scale` ends the list and makes the array float32 (C, H, W), so that an aligned
 112 x 112 colour crop for a foreign encoder is another list, not other code. Training and serving both run this module.
+Pen strokes have :mod:`encode.stroke_preprocessing`.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from encode.errors import BundleCorrupt
+from encode.step import Step
 
 _FILTERS = {
     "box": Image.Resampling.BOX,
@@ -31,11 +33,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
-class _Step(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Colour(_Step):
+class Colour(Step):
     """Convert to grey (`L`, ITU-R 601 luma), `RGB` or `BGR` (RGB with the channels reversed at the end)."""
 
     step: Literal["colour"] = "colour"
@@ -54,7 +52,7 @@ class Colour(_Step):
         return image.convert("L" if self.mode == "L" else "RGB")
 
 
-class CentreCrop(_Step):
+class CentreCrop(Step):
     """Keep the middle: `height` and `width` are fractions of the image's own sides."""
 
     step: Literal["centre_crop"] = "centre_crop"
@@ -67,7 +65,7 @@ class CentreCrop(_Step):
         return image.crop((left, top, left + w, top + h))
 
 
-class Fit(_Step):
+class Fit(Step):
     """Cut the longer direction, centred, until width : height equals `aspect`; nothing is stretched."""
 
     step: Literal["fit"] = "fit"
@@ -80,7 +78,7 @@ class Fit(_Step):
         return image.crop((left, top, left + w, top + h))
 
 
-class Resize(_Step):
+class Resize(Step):
     """Resample to height x width pixels."""
 
     step: Literal["resize"] = "resize"
@@ -92,7 +90,7 @@ class Resize(_Step):
         return image.resize((self.width, self.height), _FILTERS[self.filter])
 
 
-class Equalize(_Step):
+class Equalize(Step):
     """Flatten the histogram of grey levels (whole image)."""
 
     step: Literal["equalize"] = "equalize"
@@ -101,7 +99,7 @@ class Equalize(_Step):
         return ImageOps.equalize(image)
 
 
-class Scale(_Step):
+class Scale(Step):
     """uint8 → float32: (x/255 − mean)/std per channel; or, with `per_image`, each image to mean 0 and std 1."""
 
     step: Literal["scale"] = "scale"
@@ -123,8 +121,8 @@ class Scale(_Step):
 
 
 ImageStep = Colour | CentreCrop | Fit | Resize | Equalize
-Step = Annotated[ImageStep | Scale, Field(discriminator="step")]
-_STEPS: TypeAdapter[list[ImageStep | Scale]] = TypeAdapter(list[Step])
+_AnyStep = Annotated[ImageStep | Scale, Field(discriminator="step")]
+_STEPS: TypeAdapter[list[ImageStep | Scale]] = TypeAdapter(list[_AnyStep])
 
 
 class Preprocessing:

@@ -48,7 +48,13 @@ class ImageSample:
 
 @dataclass(frozen=True, slots=True)
 class StrokesSample:
-    """One pen trajectory: equally long sequences, `t` in milliseconds, `pressure` empty where not measured."""
+    """One pen trajectory: equally long sequences in the order of writing, as the device recorded them.
+
+    `x` to the right and `y` up, in any unit; `t` in milliseconds since any instant. `pressure` is linear and >= 0, in
+    any unit, and empty where it is not measured. `pen_down` is False at points recorded while the pen hovers, and at
+    the first point of each stroke where the device records touching points alone; empty, it follows from pressure, or
+    the pen touches everywhere. :func:`encode.strokes.read_strokes` checks all of it.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]

@@ -56,12 +56,21 @@ def no_checkpoint() -> None:
 
 
 def acquire(
-    encoder: SampleEncoder, samples: Sequence[Sample], *, checkpoint: Callable[[], None] = no_checkpoint
+    encoder: SampleEncoder,
+    samples: Sequence[Sample],
+    *,
+    paths: Sequence[str] | None = None,
+    checkpoint: Callable[[], None] = no_checkpoint,
 ) -> list[Acquired]:
     """Embed every usable sample of one modality, in order.
 
     `checkpoint` is called before each decoding and before the network runs; what it raises (DeadlineExpired, say) ends
     the work there. The field of an error is relative to the sample's content (`data`, say).
+
+    Raises
+    ------
+    WrongModality : a sample of a form that the model does not read, such as an image for a model of strokes; its field
+        is the sample's path, where `paths` are given.
     """
     prepared: list[NDArray[np.float32]] = []
     failed: dict[int, SampleError] = {}
@@ -71,6 +80,10 @@ def acquire(
             prepared.append(encoder.prepare(sample))
         except SampleError as error:
             failed[index] = error
+        except WrongModality as error:
+            if paths is not None:
+                error.at(paths[index])
+            raise
     if not prepared:
         return list(failed.values())
     checkpoint()
@@ -97,13 +110,15 @@ def acquire_all(
 
     Raises
     ------
-    WrongModality : a sample of a modality without an encoder; checked for all samples before any is decoded.
+    WrongModality : a sample of a modality without an encoder, checked for all samples before any is decoded; or of a
+        form that its modality's encoder does not read.
     """
     require_modalities(encoders, samples)
     results: dict[int, Acquired] = {}
     for modality, encoder in encoders.items():
         chosen = [index for index, sample in enumerate(samples) if sample.modality is modality]
-        acquired = acquire(encoder, [samples[index] for index in chosen], checkpoint=checkpoint)
+        paths = [sample_path(index, samples[index]) for index in chosen]
+        acquired = acquire(encoder, [samples[index] for index in chosen], paths=paths, checkpoint=checkpoint)
         results.update(zip(chosen, acquired, strict=True))
     for index, result in results.items():
         if isinstance(result, SampleError):

@@ -17,7 +17,10 @@ from enroll.template import Template
 
 @dataclass(frozen=True, slots=True)
 class TemplateSummary:
-    """What may be told of a template; `missing` is how many references it needs before it can answer a claim."""
+    """What may be told of a template; `missing` is how many references it needs before it can answer a claim.
+
+    The references behind a compact template count as anchors: none of them ever leaves it.
+    """
 
     modality: Modality
     model_digest: str
@@ -30,13 +33,14 @@ class TemplateSummary:
 
     @classmethod
     def of(cls, template: Template, minimum: int) -> Self:
-        anchors, recent = len(template.anchors), len(template.recent)
+        recent = len(template.recent)
+        anchors = template.count - recent
         return cls(
             modality=template.modality,
             model_digest=template.model_digest,
             anchors=anchors,
             recent=recent,
-            missing=max(0, minimum - anchors - recent),
+            missing=max(0, minimum - template.count),
             version=template.version,
             created_at=template.created_at,
             updated_at=template.updated_at,

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_ROUNDING = 1e-12
+"""S is a multiple of the identity, as it always is in one dimension, if nothing but this share of it says otherwise."""
+
 
 def scatter(x: Array) -> Array:
     """Σ_i (x_i − x̄)(x_i − x̄)ᵀ of x (n, d): float64 (d, d); zeros for n = 1."""
@@ -25,8 +28,10 @@ def oas_shrinkage(s: Array, n: int) -> float:
     trace_of_square = float((s * s).sum())
     square_of_trace = float(np.trace(s)) ** 2
     numerator = (1.0 - 2.0 / d) * trace_of_square + square_of_trace
-    denominator = (n + 1.0 - 2.0 / d) * (trace_of_square - square_of_trace / d)
-    return 1.0 if denominator <= 0.0 else float(min(1.0, numerator / denominator))
+    apart = trace_of_square - square_of_trace / d
+    if apart <= _ROUNDING * square_of_trace:
+        return 1.0
+    return float(min(1.0, numerator / ((n + 1.0 - 2.0 / d) * apart)))
 
 
 def ledoit_wolf_shrinkage(x: Array) -> float:
@@ -36,7 +41,7 @@ def ledoit_wolf_shrinkage(x: Array) -> float:
     s = centred.T @ centred / n
     target = float(np.trace(s)) / d
     delta = float((s * s).sum()) - d * target * target
-    if delta <= 0.0:
+    if delta <= _ROUNDING * d * target * target:
         return 1.0
     # β: mean squared distance of the single outer products from S, without building n matrices of d × d.
     norms = (centred * centred).sum(1)

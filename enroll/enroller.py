@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encode.errors import ModelMismatch, SampleError, TemplateFull, TooFewReferences, VersionConflict
 from encode.sample import Modality, Sample
@@ -44,6 +45,12 @@ class Capacities(Protocol):
 
     @property
     def minimum(self) -> int: ...
+
+    @property
+    def limit(self) -> int | None: ...
+
+    @property
+    def vector(self) -> int: ...
 
 
 class EnrollmentModel(Protocol):
@@ -125,7 +132,7 @@ class Enroller:
                 return earlier
             if not templates:
                 raise person_unknown()
-            erased = tuple(ErasedTemplate(t.modality, t.model_digest, len(t.references)) for t in templates)
+            erased = tuple(ErasedTemplate(t.modality, t.model_digest, t.count) for t in templates)
             receipt = ErasureReceipt(secrets.token_hex(16), erased, self._clock())
             return self._store.erase(templates, answer=receipt.to_json(), request=request)
 
@@ -164,25 +171,20 @@ class Enroller:
                 person,
                 modality,
                 model.encoder.model_digest,
-                size=model.encoder.embedding_size,
+                size=model.encoder.embedding_size if model.identity.limit is None else model.identity.vector,
                 now=now,
+                compact=model.identity.limit is not None,
             )
             usable = [
                 (index, result)
                 for index, result in enumerate(acquired)
                 if samples[index].modality is modality and not isinstance(result, SampleError)
             ]
-            # A model without a ring keeps its anchors only: what finds no place there must not be called enrolled.
-            room = len(usable) if model.identity.recent else max(0, model.identity.anchors - len(template.anchors))
+            room = _room(template, model.identity, len(usable))
             for index, _ in usable[room:]:
                 problems[index] = _full_problem(index, samples[index])
             if kept := [embedding for _, embedding in usable[:room]]:
-                changed[modality] = template.with_references(
-                    np.stack(kept),
-                    anchors_capacity=model.identity.anchors,
-                    recent_capacity=model.identity.recent,
-                    now=now,
-                )
+                changed[modality] = _with(template, np.stack(kept), model.identity, now)
         if not changed:
             raise TemplateFull(_FULL, field="samples", fix=_FULL_FIX)
         outcomes = tuple(Outcome(sample.modality, problems.get(index)) for index, sample in enumerate(samples))
@@ -196,6 +198,23 @@ class Enroller:
             TemplateSummary.of(template, minimum(template.modality))
             for template in sorted(templates, key=lambda template: template.modality)
         )
+
+
+def _room(template: Template, capacities: Capacities, wanted: int) -> int:
+    """How many of `wanted` references may enter a template."""
+    if capacities.limit is not None:
+        return min(wanted, max(0, capacities.limit - template.count))
+    # A model without a ring keeps its anchors only: what finds no place there must not be called enrolled.
+    return wanted if capacities.recent else min(wanted, max(0, capacities.anchors - len(template.anchors)))
+
+
+def _with(template: Template, new: NDArray[np.float32], capacities: Capacities, now: datetime) -> Template:
+    """The template with rows `new` (n, D) enrolled; the moments are those of their embeddings alone."""
+    if capacities.limit is not None:
+        return template.with_moments_of(new[:, : capacities.vector], now=now)
+    return template.with_references(
+        new, anchors_capacity=capacities.anchors, recent_capacity=capacities.recent, now=now
+    )
 
 
 def require_same_model(template: Template, model_digest: str) -> None:

@@ -4,14 +4,18 @@
 
 μ is the mean of the person's reference embeddings x_1 … x_n; the kinds differ in Σ:
 
-    spherical   σ²·I, σ² = tr S / d                                     Bromley 1993
-    diagonal    diag(S), shrunk towards tr S / d                        Chopra 2005, without correlations
-    full        S shrunk by OAS or Ledoit–Wolf                          Chopra 2005
-    pooled      W, one within-class covariance of the training people
-    map         (S·n + ν·W) / (n − 1 + ν): the person's own scatter, shrunk towards W worth ν samples
+    spherical      σ²·I, σ² = tr S / d                                     Bromley 1993
+    diagonal       diag(S), shrunk towards tr S / d                        Chopra 2005, without correlations
+    full           S shrunk by OAS or Ledoit–Wolf                          Chopra 2005
+    pooled         W, one within-class covariance of the training people
+    map            (S·n + ν·W) / (n − 1 + ν): the person's own scatter, shrunk towards W worth ν samples
+    diagonal_map   the diagonal of `map`, which needs no more of the references than their moments
 
 S is the person's covariance with divisor n. Five samples give a covariance of rank four; only the kinds that bring in
 something else than the person's own samples are densities at all. Everything is float64 and in the log domain.
+
+With `mean_correction` Σ is the covariance of a new sample about the mean of n, which is itself uncertain by Σ/n: the
+kinds that rest on W are multiplied by 1 + 1/n, the others, whose S falls short by (n − 1)/n, by (n + 1)/(n − 1).
 """
 
 import math
@@ -90,43 +94,57 @@ class Gaussian:
         return inverse
 
 
-def fit_spherical(references: ArrayLike) -> Gaussian:
+def fit_spherical(references: ArrayLike, *, mean_correction: bool = False) -> Gaussian:
     """σ²·I with σ² the mean variance over dimensions (Bromley 1993); needs two references."""
     x = _references(references, least=2)
-    variance = max(float(x.var(0).mean()), VARIANCE_FLOOR)
-    return Gaussian(x.mean(0), np.full(x.shape[1], math.sqrt(variance)))
+    return spherical(len(x), x.mean(0), x.var(0), mean_correction=mean_correction)
 
 
-def fit_diagonal(references: ArrayLike, *, shrinkage: float | None = None) -> Gaussian:
+def spherical(n: int, mean: Array, variances: Array, *, mean_correction: bool = False) -> Gaussian:
+    """As :func:`fit_spherical`, of the mean and the variances (divisor n), each (d,), of n references."""
+    variance = max(float(variances.mean()) * _own_correction(n, mean_correction), VARIANCE_FLOOR)
+    return Gaussian(mean, np.full(len(mean), math.sqrt(variance)))
+
+
+def fit_diagonal(references: ArrayLike, *, shrinkage: float | None = None, mean_correction: bool = False) -> Gaussian:
     """One variance a dimension, shrunk towards their mean by 1/n unless `shrinkage` (0 … 1) is given; n ≥ 2."""
     x = _references(references, least=2)
-    rho = 1.0 / len(x) if shrinkage is None else shrinkage
-    variances = x.var(0)
-    variances = (1.0 - rho) * variances + rho * variances.mean()
-    return Gaussian(x.mean(0), np.sqrt(np.maximum(variances, VARIANCE_FLOOR)))
+    return diagonal(len(x), x.mean(0), x.var(0), shrinkage=shrinkage, mean_correction=mean_correction)
 
 
-def fit_full_oas(references: ArrayLike) -> Gaussian:
+def diagonal(
+    n: int, mean: Array, variances: Array, *, shrinkage: float | None = None, mean_correction: bool = False
+) -> Gaussian:
+    """As :func:`fit_diagonal`, of the mean and the variances (divisor n), each (d,), of n references."""
+    rho = 1.0 / n if shrinkage is None else shrinkage
+    shrunk = ((1.0 - rho) * variances + rho * variances.mean()) * _own_correction(n, mean_correction)
+    return Gaussian(mean, np.sqrt(np.maximum(shrunk, VARIANCE_FLOOR)))
+
+
+def fit_full_oas(references: ArrayLike, *, mean_correction: bool = False) -> Gaussian:
     """Full covariance with OAS shrinkage; n ≥ 2."""
     x = _references(references, least=2)
     s = scatter(x) / len(x)
-    return Gaussian.from_covariance(x.mean(0), shrink(s, oas_shrinkage(s, len(x))))
+    covariance = shrink(s, oas_shrinkage(s, len(x)))
+    return Gaussian.from_covariance(x.mean(0), covariance * _own_correction(len(x), mean_correction))
 
 
-def fit_full_ledoit_wolf(references: ArrayLike) -> Gaussian:
+def fit_full_ledoit_wolf(references: ArrayLike, *, mean_correction: bool = False) -> Gaussian:
     """Full covariance with Ledoit–Wolf shrinkage; n ≥ 2."""
     x = _references(references, least=2)
-    return Gaussian.from_covariance(x.mean(0), shrink(scatter(x) / len(x), ledoit_wolf_shrinkage(x)))
+    covariance = shrink(scatter(x) / len(x), ledoit_wolf_shrinkage(x))
+    return Gaussian.from_covariance(x.mean(0), covariance * _own_correction(len(x), mean_correction))
 
 
 def fit_pooled(references: ArrayLike, within: Array, *, mean_correction: bool = False) -> Gaussian:
-    """The person's mean with the bundle's within-class covariance (d, d); n ≥ 1.
-
-    With `mean_correction` the covariance is that of a new sample given n references, W·(1 + 1/n): the mean itself is
-    uncertain by W/n.
-    """
+    """The person's mean with the bundle's within-class covariance (d, d); n ≥ 1."""
     x = _references(references, least=1)
-    return Gaussian.from_covariance(x.mean(0), within * _correction(len(x), mean_correction))
+    return pooled(len(x), x.mean(0), within, mean_correction=mean_correction)
+
+
+def pooled(n: int, mean: Array, within: Array, *, mean_correction: bool = False) -> Gaussian:
+    """As :func:`fit_pooled`, of the mean (d,) of n references."""
+    return Gaussian.from_covariance(mean, within * _correction(n, mean_correction))
 
 
 def fit_map(references: ArrayLike, within: Array, *, strength: float, mean_correction: bool = False) -> Gaussian:
@@ -139,8 +157,28 @@ def fit_map(references: ArrayLike, within: Array, *, strength: float, mean_corre
     return Gaussian.from_covariance(x.mean(0), covariance * _correction(len(x), mean_correction))
 
 
+def fit_diagonal_map(
+    references: ArrayLike, within: Array, *, strength: float, mean_correction: bool = False
+) -> Gaussian:
+    """(n·s² + ν·diag W) / (n − 1 + ν) a dimension, s² the person's variance with divisor n; n ≥ 1."""
+    x = _references(references, least=1)
+    return diagonal_map(len(x), x.mean(0), x.var(0), within, strength=strength, mean_correction=mean_correction)
+
+
+def diagonal_map(
+    n: int, mean: Array, variances: Array, within: Array, *, strength: float, mean_correction: bool = False
+) -> Gaussian:
+    """As :func:`fit_diagonal_map`, of the mean and the variances (divisor n), each (d,), of n references."""
+    shrunk = (n * variances + strength * np.diag(within)) / (n - 1 + strength) * _correction(n, mean_correction)
+    return Gaussian(mean, np.sqrt(np.maximum(shrunk, VARIANCE_FLOOR)))
+
+
 def _correction(n: int, wanted: bool) -> float:
     return 1.0 + 1.0 / n if wanted else 1.0
+
+
+def _own_correction(n: int, wanted: bool) -> float:
+    return (n + 1.0) / (n - 1.0) if wanted else 1.0
 
 
 def _references(references: ArrayLike, *, least: int) -> Array:

@@ -1,10 +1,13 @@
-"""The identity model of a bundle: reference embeddings → Gaussian, probe → calibrated log-likelihood ratio.
+"""The identity model of a bundle: references → person, probe → calibrated log-likelihood ratio.
 
     raw = log p(x | person) − log p(x | everyone else)        llr = scale · raw + offset
 
 "Everyone else" is the bundle's background, a Gaussian fitted on training people; never the impostors under test. The
 affine calibration makes the natural-log ratio honest (logistic regression on training people, Brümmer & du Preez 2006).
 Higher is more genuine.
+
+Where the bundle matches frames, a row is an embedding followed by a flattened trace, and raw is the weighted sum of
+`enroll.matching`, in which the ratio above is one part.
 """
 
 from collections.abc import Mapping
@@ -13,16 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from encode.bundle import Bundle
+from encode.errors import FieldInvalid, TooFewReferences
 from encode.manifest import IdentitySpec
-from enroll.gaussian import (
-    Gaussian,
-    fit_diagonal,
-    fit_full_ledoit_wolf,
-    fit_full_oas,
-    fit_map,
-    fit_pooled,
-    fit_spherical,
-)
+from enroll.frames import Frames
+from enroll.gaussian import Gaussian
+from enroll.kinds import LEAST_REFERENCES, fit_moments, fit_references
+from enroll.matching import Matcher
+from enroll.moments import Moments
+from enroll.person import Person
+from enroll.template import Template
 
 Array = NDArray[np.float64]
 
@@ -32,14 +34,19 @@ class IdentityModel:
 
     Parameters
     ----------
-    spec : kind of covariance, its parameters, calibration, and how many references are kept.
-    background : `mean` (D,), `total` (D, D), `within` (D, D), float64.
+    spec : kind of covariance, its parameters, calibration, and what a template keeps.
+    background : `mean` (d,), `total` (d, d), `within` (d, d), float64; d values of a row are the embedding.
+
+    Raises
+    ------
+    BundleCorrupt : the matching names a part or a channel that does not exist.
     """
 
     def __init__(self, spec: IdentitySpec, background: Mapping[str, Array]) -> None:
         self.spec = spec
         self.background = Gaussian.from_covariance(background["mean"], background["total"])
         self._within = background["within"]
+        self._matcher = None if spec.matching is None else Matcher(spec.matching)
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "IdentityModel":
@@ -57,27 +64,83 @@ class IdentityModel:
         return self.spec.anchors
 
     @property
+    def limit(self) -> int | None:
+        """How many references may enter a template of moments; None where templates keep references."""
+        return self.spec.limit
+
+    @property
+    def vector(self) -> int:
+        """d, how many values of a row are the embedding."""
+        return len(self.background.mean)
+
+    @property
     def minimum(self) -> int:
         """Fewest references a person can be enrolled with."""
-        needed = 2 if self.spec.kind in ("spherical", "diagonal", "full_oas", "full_ledoit_wolf") else 1
-        return max(needed, self.spec.minimum)
+        return max(self._least, self.spec.minimum)
 
-    def fit(self, references: ArrayLike) -> Gaussian:
-        """references (n, D) → the person's Gaussian. Raises TooFewReferences, FieldInvalid."""
-        spec = self.spec
-        if spec.kind == "map":
-            return fit_map(references, self._within, strength=spec.strength, mean_correction=spec.mean_correction)
-        if spec.kind == "pooled":
-            return fit_pooled(references, self._within, mean_correction=spec.mean_correction)
-        plain = {
-            "spherical": fit_spherical,
-            "diagonal": fit_diagonal,
-            "full_oas": fit_full_oas,
-            "full_ledoit_wolf": fit_full_ledoit_wolf,
-        }
-        return plain[spec.kind](references)
+    @property
+    def _least(self) -> int:
+        """Fewest references that can be fitted at all."""
+        return max(LEAST_REFERENCES.get(self.spec.kind, 1), 1 if self._matcher is None else self._matcher.minimum)
 
-    def llr(self, person: Gaussian, probes: ArrayLike) -> Array:
-        """probes (N, D) → natural-log likelihood ratios float64 (N,)."""
-        raw = person.log_density(probes) - self.background.log_density(probes)
+    def fit(self, references: ArrayLike) -> Person:
+        """References (n, D) → the person, as enrolling them all into an empty template would give.
+
+        Raises TooFewReferences, FieldInvalid.
+        """
+        rows = self._rows(np.asarray(references, np.float64), "references")
+        if not np.isfinite(rows).all():
+            raise FieldInvalid("references hold values that are not finite", field="references")
+        self._require(len(rows))
+        vectors = rows[:, : self.vector]
+        if self.spec.storage == "moments":
+            return self.fit_moments(Moments.of(vectors))
+        gaussian = fit_references(self.spec, self._within, vectors)
+        return Person(gaussian, self._frames(rows, "references"))
+
+    def fit_moments(self, moments: Moments) -> Person:
+        """The moments of references' embeddings → the person. Raises TooFewReferences."""
+        self._require(moments.count)
+        return Person(fit_moments(self.spec, self._within, moments))
+
+    def fit_template(self, template: Template) -> Person:
+        """The person a template is of. Raises TooFewReferences, FieldInvalid."""
+        return self.fit(template.references) if template.moments is None else self.fit_moments(template.moments)
+
+    def llr(self, person: Person, probes: ArrayLike) -> Array:
+        """Probes (N, D) → natural-log likelihood ratios float64 (N,). Raises FieldInvalid."""
+        matching, parts = self.spec.matching, self.parts(person, probes)
+        if matching is None:
+            raw = parts["gaussian"]
+        else:
+            raw = np.sum([weight * parts[name] for name, weight in matching.weights.items()], axis=0)
         return self.spec.calibration.scale * raw + self.spec.calibration.offset
+
+    def parts(self, person: Person, probes: ArrayLike) -> dict[str, Array]:
+        """What the raw score of each probe (N, D) is added up from, unweighted: part → float64 (N,)."""
+        rows = self._rows(np.atleast_2d(np.asarray(probes, np.float64)), "probes")
+        ratio = self._gaussian_ratio(person, rows)
+        frames = self._frames(rows, "probes")
+        if self._matcher is None or frames is None:
+            return {"gaussian": ratio}
+        return self._matcher.parts(person, frames, ratio)
+
+    def _gaussian_ratio(self, person: Person, rows: Array) -> Array:
+        vectors = rows[:, : self.vector]
+        return person.gaussian.log_density(vectors) - self.background.log_density(vectors)
+
+    def _frames(self, rows: Array, field: str) -> Frames | None:
+        return None if self._matcher is None else self._matcher.prepare(rows[:, self.vector :], field=field)
+
+    def _rows(self, rows: Array, field: str) -> Array:
+        if rows.ndim != 2 or rows.shape[1] < self.vector:
+            raise FieldInvalid(f"rows of {self.vector} values or more expected, got shape {rows.shape}", field=field)
+        return rows
+
+    def _require(self, count: int) -> None:
+        if count < self._least:
+            raise TooFewReferences(
+                f"this identity model needs {self._least} references, {count} given",
+                field="references",
+                fix="enroll more samples of the person",
+            )

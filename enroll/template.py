@@ -3,10 +3,13 @@
     references = anchors (the first A enrolled, for good) + recent (a ring of the R enrolled last)
 
 Anchors hold the template to the person who was enrolled under supervision; the ring lets it follow a face or a hand
-that changes. Both are bound to the model that made them.
+that changes. Both are bound to the model that made them. A compact template keeps the references' moments instead (see
+`enroll.moments`), and no reference.
 
-Stored form (no pickle): ``b"CSTM"``, format byte, header length (uint32), header (canonical JSON), anchors then recent
-as little-endian float32, and the SHA-256 of all before it.
+Stored form (no pickle): ``b"CSTM"``, format byte, header length (uint32), header (canonical JSON), values as
+little-endian float32, and the SHA-256 of all before it. The values are anchors then recent in format 1, mean then
+squares in format 2, that of compact templates; format 3 is format 1 with the values packed (see `enroll.packing`), for
+rows of more values than any embedding has.
 """
 
 import hashlib
@@ -22,9 +25,15 @@ from numpy.typing import NDArray
 
 from encode.errors import StoreCorrupt
 from encode.sample import Modality
+from enroll.moments import Moments
+from enroll.packing import packed, unpacked
 
 _MAGIC = b"CSTM"
-_FORMAT = 1
+_REFERENCES_FORMAT = 1
+_MOMENTS_FORMAT = 2
+_PACKED_FORMAT = 3
+_PACKED_FROM = 1024
+"""Values of a row from which on it is packed: such rows hold a trace, mostly padding."""
 _PREFIX = struct.Struct("<4sBI")
 _DIGEST_BYTES = 32
 
@@ -40,6 +49,7 @@ class Template:
     model_digest : the model whose embedding space the references live in.
     anchors, recent : float32 (A, D) and (R, D), oldest first, read-only.
     version : 0 for a template never stored, then one more with every change.
+    moments : of a compact template, whose anchors and recent are empty; else None.
     """
 
     collection: str
@@ -52,23 +62,38 @@ class Template:
     version: int
     created_at: datetime
     updated_at: datetime
+    moments: Moments | None = None
 
     @classmethod
     def empty(
-        cls, collection: str, person: str, modality: Modality, model_digest: str, *, size: int, now: datetime
+        cls,
+        collection: str,
+        person: str,
+        modality: Modality,
+        model_digest: str,
+        *,
+        size: int,
+        now: datetime,
+        compact: bool = False,
     ) -> Self:
-        """A template without references, for embeddings of `size` values; `now` is in UTC."""
+        """A template without references, for rows of `size` values; `now` is in UTC."""
         none = _read_only(np.empty((0, size), np.float32))
-        return cls(collection, person, modality, model_digest, secrets.token_hex(16), none, none, 0, now, now)
+        moments = Moments.none(size) if compact else None
+        return cls(collection, person, modality, model_digest, secrets.token_hex(16), none, none, 0, now, now, moments)
 
     @property
     def references(self) -> NDArray[np.float32]:
-        """All references, float32 (A + R, D): anchors, then the ring from oldest to newest."""
+        """The references kept, float32 (A + R, D): anchors, then the ring from oldest to newest."""
         return np.concatenate([self.anchors, self.recent])
 
     @property
+    def count(self) -> int:
+        """How many references stand behind the template: those kept, or those that entered its moments."""
+        return len(self.anchors) + len(self.recent) if self.moments is None else self.moments.count
+
+    @property
     def size(self) -> int:
-        """D, the values of an embedding."""
+        """D, the values of a reference."""
         return int(self.anchors.shape[1])
 
     def with_references(
@@ -81,6 +106,8 @@ class Template:
         """
         if new.ndim != 2 or new.shape[1] != self.size:
             raise ValueError(f"references of shape (n, {self.size}) expected, not {new.shape}")
+        if self.moments is not None:
+            raise ValueError("a compact template keeps no references")
         free = max(0, anchors_capacity - len(self.anchors))
         anchors = np.concatenate([self.anchors, new[:free]])
         ring = np.concatenate([self.recent, new[free:]])
@@ -93,8 +120,21 @@ class Template:
             updated_at=now,
         )
 
+    def with_moments_of(self, new: NDArray[np.float32], *, now: datetime) -> Self:
+        """This compact template with `new` (n, D) merged into its moments, and the version raised by one."""
+        if self.moments is None:
+            raise ValueError("the template keeps references, not moments")
+        moments = self.moments.with_references(new)
+        return replace(self, moments=moments, version=self.version + 1, updated_at=now)
+
     def to_bytes(self) -> bytes:
         """The stored form; the same for equal templates."""
+        if self.moments is None:
+            values = self.references
+            layout = _REFERENCES_FORMAT if self.size < _PACKED_FROM else _PACKED_FORMAT
+            held = {"anchors": len(self.anchors), "recent": len(self.recent)}
+        else:
+            layout, values, held = _MOMENTS_FORMAT, self.moments.to_array(), {"count": self.moments.count}
         header = json.dumps(
             {
                 "collection": self.collection,
@@ -105,16 +145,15 @@ class Template:
                 "version": self.version,
                 "created_at": self.created_at.isoformat(),
                 "updated_at": self.updated_at.isoformat(),
-                "anchors": len(self.anchors),
-                "recent": len(self.recent),
                 "size": self.size,
+                **held,
             },
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,
         ).encode()
-        values = self.references.astype("<f4", copy=False).tobytes()
-        body = _PREFIX.pack(_MAGIC, _FORMAT, len(header)) + header + values
+        stored = packed(values) if layout == _PACKED_FORMAT else values.astype("<f4", copy=False).tobytes()
+        body = _PREFIX.pack(_MAGIC, layout, len(header)) + header + stored
         return body + hashlib.sha256(body).digest()
 
     @classmethod
@@ -128,33 +167,44 @@ class Template:
         body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
         if len(body) < _PREFIX.size or hashlib.sha256(body).digest() != digest:
             raise _corrupt("its checksum does not agree")
-        magic, version, header_bytes = _PREFIX.unpack_from(body)
-        if magic != _MAGIC or version != _FORMAT:
-            raise _corrupt(f"it is not in template format {_FORMAT}")
+        magic, layout, header_bytes = _PREFIX.unpack_from(body)
+        if magic != _MAGIC or layout not in (_REFERENCES_FORMAT, _MOMENTS_FORMAT, _PACKED_FORMAT):
+            raise _corrupt(f"it is in none of the template formats 1 to {_PACKED_FORMAT}")
         try:
             header = json.loads(body[_PREFIX.size : _PREFIX.size + header_bytes])
-            count, size = header["anchors"] + header["recent"], header["size"]
-            values = np.frombuffer(body, dtype="<f4", offset=_PREFIX.size + header_bytes).astype(np.float32)
-            references = values.reshape(count, size)
+            size, anchors, recent, moments = header["size"], 0, 0, None
+            stored = body[_PREFIX.size + header_bytes :]
+            if layout == _MOMENTS_FORMAT:
+                moments = Moments.from_array(header["count"], _plain(stored).reshape(2, size))
+                references = np.empty((0, size), np.float32)
+            else:
+                anchors, recent = header["anchors"], header["recent"]
+                count = (anchors + recent) * size
+                values = _plain(stored) if layout == _REFERENCES_FORMAT else unpacked(stored, count)
+                references = values.reshape(anchors + recent, size)
             return cls(
                 collection=header["collection"],
                 person=header["person"],
                 modality=Modality(header["modality"]),
                 model_digest=header["model_digest"],
                 template_id=header["template_id"],
-                anchors=_read_only(references[: header["anchors"]]),
-                recent=_read_only(references[header["anchors"] :]),
+                anchors=_read_only(references[:anchors]),
+                recent=_read_only(references[anchors:]),
                 version=header["version"],
                 created_at=datetime.fromisoformat(header["created_at"]),
                 updated_at=datetime.fromisoformat(header["updated_at"]),
+                moments=moments,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise _corrupt("its header and its content disagree") from error
 
     def __repr__(self) -> str:
         """Names neither the person nor a value, so that a template cannot reach a log through a format string."""
-        count = len(self.anchors) + len(self.recent)
-        return f"Template(modality={self.modality.value}, references={count}, version={self.version})"
+        return f"Template(modality={self.modality.value}, references={self.count}, version={self.version})"
+
+
+def _plain(stored: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(stored, dtype="<f4").astype(np.float32)
 
 
 def _read_only(values: NDArray[np.float32]) -> NDArray[np.float32]:

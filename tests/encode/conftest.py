@@ -1,4 +1,4 @@
-"""A sealed bundle to read, copies of it to damage, and the tools to damage them with."""
+"""A sealed bundle to read, copies of it to damage, the tools to damage them with; and a written signature."""
 
 import json
 import shutil
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from encode.bundle import Bundle, bundle_digest
 from encode.manifest import MANIFEST, Manifest, sha256_hex
+from encode.sample import StrokesSample
 
 Fields = dict[str, Any]
 EditManifest = Callable[[Path, Callable[[Fields], object]], None]
 Reseal = Callable[[Path, str, bytes], None]
+Written = Callable[..., StrokesSample]
 
 SIZE = 6
 
@@ -64,5 +66,25 @@ def reseal() -> Reseal:
         fields["parts"][name] = sha256_hex(data)
         fields["model_digest"] = bundle_digest(Manifest.model_validate(fields), fields["parts"])
         (folder / MANIFEST).write_text(json.dumps(fields))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def written() -> Written:
+    """``written(points=..., seed=..., **fields)``: loops in two strokes, 100 Hz, with `fields` in place of its own."""
+
+    def write(*, points: int = 120, seed: int = 0, **fields: Any) -> StrokesSample:
+        a, b, c = np.random.default_rng(seed).uniform(0.8, 1.2, 3)
+        u = np.linspace(0.0, 1.0, points)
+        down = np.ones(points, bool)
+        down[[0, points // 2]] = False
+        own = {
+            "x": 100.0 + 900.0 * a * u + 80.0 * np.sin(30.0 * b * u),
+            "y": 500.0 + 200.0 * np.sin(25.0 * c * u) * (1.0 - 0.3 * u),
+            "t": 10.0 * np.arange(points),
+            "pen_down": down,
+        }
+        return StrokesSample(**{name: tuple(np.asarray(values).tolist()) for name, values in (own | fields).items()})
 
     return write

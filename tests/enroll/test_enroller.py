@@ -60,6 +60,8 @@ class Capacities:
     anchors: int = 2
     recent: int = 3
     minimum: int = 1
+    limit: int | None = None
+    vector: int = 2
 
 
 @dataclass

@@ -90,6 +90,20 @@ def test_stored_form_round_trips(person: str, count: int) -> None:
     assert again.to_bytes() == template.to_bytes()
 
 
+def test_a_template_written_before_there_were_compact_ones_is_read() -> None:
+    header = (
+        b'{"anchors":1,"collection":"staff","created_at":"2025-03-01T12:30:15.123456+00:00","modality":"face",'
+        b'"model_digest":"' + b"a" * 64 + b'","person":"ada","recent":1,"size":3,"template_id":"' + b"b" * 32 + b'",'
+        b'"updated_at":"2025-03-01T12:30:15.123456+00:00","version":1}'
+    )
+    body = b"CSTM\x01" + len(header).to_bytes(4, "little") + header + np.arange(6, dtype="<f4").tobytes()
+    stored = body + hashlib.sha256(body).digest()
+    template = Template.from_bytes(stored)
+    assert (template.person, template.count, template.moments) == ("ada", 2, None)
+    np.testing.assert_array_equal(template.references, [[0, 1, 2], [3, 4, 5]])
+    assert template.to_bytes() == stored
+
+
 @given(data=st.data())
 def test_any_changed_byte_is_found(data: st.DataObject) -> None:
     stored = bytearray(

@@ -1,0 +1,219 @@
+"""Frame matching as a score: named parts of the comparison of a probe with a person, added up with a bundle's weights.
+
+    raw = Σ over parts of weight · part(person, probe)
+
+A part is a small function of a :class:`Comparison`, registered under its name in `PARTS`, or, for those that exist once
+a feature set, in `SET_PARTS`, where it is named ``set.part``. With d_r the warping distance between probe and reference
+r in that set, and R references:
+
+    set.log_mean     log ( Σ_r d_r / R )
+    set.log_min      log min_r d_r
+    set.log_middle   log ( ½ mean_r d_r + ½ min_r d_r )
+    set.log_spread   log of the mean distance between the person's references
+    log_length       log of the mean number of points of the references
+    length_change    | log (points of the probe / mean points of the references) |
+    path_change      | log of the pen's way, in sizes of the signature, minus its mean over the references |
+    aspect_change    | log (width / height) minus its mean over the references |
+    gaussian         log p(x | person) − log p(x | everyone else) of the embeddings
+
+Distances are sums along a path, so that they grow with the length of a signature and with how freely the person writes;
+weights on log_length and log_spread take that out. Of one reference there is no spread: its logarithm is then
+log_length plus a mean log ratio that the bundle brings (:func:`lone_spread` measures it).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encode.errors import BundleCorrupt
+from encode.manifest import MatchingSpec
+from enroll.frames import SETS, Frames, frame_distances, prepare_frames
+from enroll.person import Person
+
+Array = NDArray[np.float64]
+
+DISTANCE_FLOOR = 1e-3
+"""Least distance whose logarithm is taken: a probe equal to a reference must not score infinity."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """N probes beside one person, with or without pressure.
+
+    Attributes
+    ----------
+    gaussian : float64 (N,), log-density ratios of the probes' embeddings.
+    pressure : whether pressure counts: the probes and all references measured it.
+    lone_spread : mean log (spread / length) by feature set, ``set`` without and ``set+pressure`` with pressure.
+    """
+
+    person: Person
+    probes: Frames
+    gaussian: Array
+    pressure: bool
+    lone_spread: Mapping[str, float]
+
+    @cached_property
+    def _distances(self) -> Array:
+        references = self.person.references
+        shape = len(self.probes), len(references)
+        pairs = np.indices(shape).reshape(2, -1)
+        found = frame_distances(self.probes, references, (pairs[0], pairs[1]), pressure=self.pressure)
+        return found.reshape(*shape, -1)
+
+    def distances(self, name: str) -> Array:
+        """Distances of the probes to the references in the feature set `name`: float64 (N, R)."""
+        return self._distances[..., self.probes.sets.index(name)]
+
+    @property
+    def length(self) -> float:
+        """Mean points of the references."""
+        return float(self.person.references.lengths.mean())
+
+    def log_spread(self, name: str) -> float:
+        """Log of the mean distance between the references in the feature set `name`, or what stands in for it."""
+        spread = self.person.spread(pressure=self.pressure)
+        if spread is None:
+            return float(np.log(self.length)) + self.lone_spread[spread_key(name, self.pressure)]
+        return float(_log(spread[self.probes.sets.index(name)]))
+
+
+def _log(distances: Array) -> Array:
+    logarithm: Array = np.log(np.maximum(distances, DISTANCE_FLOOR))
+    return logarithm
+
+
+def _log_mean(one: Comparison, name: str) -> Array:
+    return _log(one.distances(name).mean(1))
+
+
+def _log_min(one: Comparison, name: str) -> Array:
+    return _log(one.distances(name).min(1))
+
+
+def _log_middle(one: Comparison, name: str) -> Array:
+    distances = one.distances(name)
+    return _log(0.5 * distances.mean(1) + 0.5 * distances.min(1))
+
+
+def _log_spread(one: Comparison, name: str) -> Array:
+    return np.full(len(one.probes), one.log_spread(name))
+
+
+def _gaussian(one: Comparison) -> Array:
+    return one.gaussian
+
+
+def _log_length(one: Comparison) -> Array:
+    return np.full(len(one.probes), np.log(one.length))
+
+
+def _length_change(one: Comparison) -> Array:
+    change: Array = np.abs(np.log(one.probes.lengths / one.length))
+    return change
+
+
+def _path_change(one: Comparison) -> Array:
+    change: Array = np.abs(one.probes.paths - one.person.references.paths.mean())
+    return change
+
+
+def _aspect_change(one: Comparison) -> Array:
+    change: Array = np.abs(one.probes.aspects - one.person.references.aspects.mean())
+    return change
+
+
+SET_PARTS: Mapping[str, Callable[[Comparison, str], Array]] = {
+    "log_mean": _log_mean,
+    "log_min": _log_min,
+    "log_middle": _log_middle,
+    "log_spread": _log_spread,
+}
+"""Part of every feature set → its function of the comparison and the set's name, float64 (N,)."""
+
+PARTS: Mapping[str, Callable[[Comparison], Array]] = {
+    "gaussian": _gaussian,
+    "log_length": _log_length,
+    "length_change": _length_change,
+    "path_change": _path_change,
+    "aspect_change": _aspect_change,
+}
+"""Part → its function of the comparison, float64 (N,). A further part is one more function and line here."""
+
+
+def part_names() -> tuple[str, ...]:
+    """Every name that a bundle's weights may use."""
+    return (*PARTS, *(f"{name}.{part}" for name in SETS for part in SET_PARTS))
+
+
+def spread_key(name: str, pressure: bool) -> str:
+    """How the feature set `name` is called in `MatchingSpec.lone_spread`."""
+    return f"{name}+pressure" if pressure else name
+
+
+class Matcher:
+    """Takes the parts that one bundle's :class:`~encode.manifest.MatchingSpec` weighs.
+
+    Raises BundleCorrupt for a weight of an unknown part, or for channels that lack one that is needed.
+    """
+
+    def __init__(self, spec: MatchingSpec) -> None:
+        self.spec = spec
+        if unknown := sorted(set(spec.weights) - set(part_names())):
+            raise BundleCorrupt(f"there is no part {unknown[0]!r} to weigh", field="manifest.json:identity.matching")
+        self.sets = tuple(name for name in SETS if any(part.startswith(f"{name}.") for part in spec.weights))
+        spreads = [name for name in self.sets if f"{name}.log_spread" in spec.weights]
+        needed = {spread_key(name, pressure) for name in spreads for pressure in (False, True)}
+        self.minimum = 1 if needed <= set(spec.lone_spread) else 2
+        """Fewest references that can be matched: two, unless the bundle says what stands in for a spread."""
+
+    def prepare(self, traces: Array, *, field: str) -> Frames:
+        """Flattened traces, float64 (N, C·T), → frames. Raises FieldInvalid naming `field`."""
+        return prepare_frames(traces, self.spec.channels, self.sets, field=field)
+
+    def parts(self, person: Person, probes: Frames, gaussian: Array) -> dict[str, Array]:
+        """Every weighted part, float64 (N,) each; `gaussian` (N,) as in :class:`Comparison`."""
+        found = {name: np.empty(len(probes)) for name in self.spec.weights}
+        counts = probes.measured & person.measured
+        for pressure in (False, True):
+            chosen = np.flatnonzero(counts == pressure)
+            if len(chosen):
+                one = Comparison(person, probes.rows(chosen), gaussian[chosen], pressure, self.spec.lone_spread)
+                for name, values in found.items():
+                    values[chosen] = _part(one, name)
+        return found
+
+
+def _part(one: Comparison, name: str) -> Array:
+    if name in PARTS:
+        return PARTS[name](one)
+    feature_set, part = name.split(".")
+    return SET_PARTS[part](one, feature_set)
+
+
+def lone_spread(people: Iterable[Person]) -> dict[str, float]:
+    """Mean over people with two or more references of log (spread / mean length), for `MatchingSpec.lone_spread`.
+
+    With pressure it is measured on those whose references all measured it; where nobody's did, it is as without.
+    """
+    several = [person for person in people if len(person.references) > 1]
+    ratios: dict[str, float] = {}
+    for pressure in (False, True):
+        measured = [person for person in several if person.measured] if pressure else several
+        values = [
+            _log(spread) - np.log(person.references.lengths.mean())
+            for person in measured
+            if (spread := person.spread(pressure=pressure)) is not None
+        ]
+        if values:
+            mean = np.mean(values, 0)
+            ratios |= {
+                spread_key(name, pressure): float(value)
+                for name, value in zip(measured[0].references.sets, mean, strict=True)
+            }
+        elif pressure:
+            ratios |= {spread_key(name, True): value for name, value in ratios.items()}
+    return ratios
