@@ -3,6 +3,9 @@
 A FAR rises with the number of references behind a template, so people are enrolled with as many as the service keeps by
 default; with fewer only where too few people have that many samples, as is common in corpora from the wild. The policy
 says how many it was.
+
+Where the corpus holds forgeries, the thresholds are set against them: whoever imitates a signature is the impostor that
+a signature is asked for. Faces have none, and theirs are set against other people's. The policy says which.
 """
 
 from collections import Counter
@@ -15,6 +18,7 @@ from eval.corpora.corpus import Corpus, Row
 from eval.policy_builder import build_policy
 from eval.protocol import Protocol, derive
 from eval.scoring import acquire, score
+from eval.trials import TrialKind
 from verify.model import load_model
 from verify.policy import Policy
 from verify.verifier import Verifier
@@ -28,8 +32,8 @@ LEAST_PEOPLE = 8
 def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: int = 0) -> Policy:
     """The policy of `bundle` measured on `corpus`, whose people it must not have been trained on.
 
-    Everyone acts as an impostor against everyone else, also those with a single sample. Raises TrialsError where there
-    are too few people or samples for any threshold.
+    The impostors are the forgers if there are forgeries; otherwise everyone acts as one against everyone else, also
+    those with a single sample. Raises TrialsError where there are too few people or samples for any threshold.
     """
     modality = bundle.manifest.modality
     model = load_model(bundle.path)
@@ -46,6 +50,7 @@ def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: 
         corpus_name=corpus.name,
         corpus_digest=corpus.digest,
         references=references,
+        impostor=TrialKind.SKILLED if table.counts[TrialKind.SKILLED] else TrialKind.RANDOM,
         seed=seed,
     )
 

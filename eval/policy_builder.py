@@ -4,6 +4,9 @@ For each target FAR the threshold is the lowest impostor score whose FAR on the 
 (`eval.metrics.threshold_at_far`). A target is left out where not even one false accept would be expected, and the
 policy itself says of each row it keeps whether the trials suffice (rule of 30). Trials are counted as distinct
 comparisons: enrolling the same people with other draws of references adds precision, but no evidence of rare events.
+
+The policy also takes a summary of the scores along, from which the thresholds of several modalities together are
+computed where they answer one call (`verify.fused_policy`).
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,7 @@ from verify.policy import (
     PolicyRow,
     PolicyTrials,
 )
+from verify.score_summary import summarize
 
 TARGET_FARS = (0.1, 0.05, 0.01, 0.001, 0.0001)
 """What a request may ask for, most lenient first."""
@@ -77,4 +81,5 @@ def build_policy(
             for point in points
         ),
         default_target_far=DEFAULT_TARGET_FAR if DEFAULT_TARGET_FAR in supported else supported[-1],
+        scores=summarize(genuine.scores, impostors.scores),
     )

@@ -2,9 +2,10 @@
 
 For every person with enough samples and every draw,
 
-    references   `references` of the person's usable genuine samples (of the first `reference_pool` in order, if given)
-    genuine      the person's remaining genuine samples
-    random       other people's genuine samples: zero-effort impostors
+    references   `references` of the person's usable genuine samples: of the first `reference_pool` in order if given,
+                 else of those that the corpus offers for it (`Row.may_enroll`)
+    genuine      the person's remaining genuine samples, of the pool or not
+    random       other people's genuine samples, or `impostor_samples` of each: zero-effort impostors
     skilled      the forgeries that imitate the person
 
 Draws of one person differ in their references, so there are never more than the combinations allow. Everything follows
@@ -18,17 +19,21 @@ counted so, and is not claimed. As probes they stay in, and count as rejections.
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encode.errors import CorpusInvalid, FieldInvalid, TrialsError
+from encode.sample import Modality
 from eval.corpora.corpus import Row
 
 DEFAULT_IMPOSTORS = 1000
 """Zero-effort probes per person and draw: all of them for a few hundred samples, a seeded sample of LFW's thousands."""
+
+IMPOSTOR_SAMPLES: Mapping[Modality, int | None] = {Modality.FACE: None, Modality.SIGNATURE: 1}
+"""Zero-effort probes of each other person in one draw, None for all: one signature is the custom (as in SVC2004)."""
 
 Indices = NDArray[np.int32]
 
@@ -42,8 +47,10 @@ class Protocol:
     references : samples that enroll a person, at least 1.
     draws : times that every person is enrolled, each with other references, at least 1.
     seed : of every choice made, at least 0.
-    reference_pool : take references among the person's first so many genuine samples in the corpus's own order.
+    reference_pool : take references among the person's first so many genuine samples in the corpus's own order; None
+        leaves the choice to the corpus, which commonly offers all.
     impostors_per_person : most zero-effort probes against one person in one draw; None for all there are.
+    impostor_samples : most zero-effort probes of each other person in one draw, drawn anew each time; None for all.
     """
 
     references: int = 5
@@ -51,6 +58,7 @@ class Protocol:
     seed: int = 0
     reference_pool: int | None = None
     impostors_per_person: int | None = DEFAULT_IMPOSTORS
+    impostor_samples: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in {"references": 1, "draws": 1, "seed": 0}.items():
@@ -60,8 +68,10 @@ class Protocol:
             raise FieldInvalid(
                 f"a pool of {self.reference_pool} cannot give {self.references} references", field="reference_pool"
             )
-        if self.impostors_per_person is not None and self.impostors_per_person < 1:
-            raise FieldInvalid("must be at least 1", field="impostors_per_person", fix="leave it out, or 0 for all")
+        for name in ("impostors_per_person", "impostor_samples"):
+            most = getattr(self, name)
+            if most is not None and most < 1:
+                raise FieldInvalid("must be at least 1", field=name, fix="leave it out, or 0 for all")
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -
                     draw=draw,
                     references=references,
                     genuine=np.setdiff1d(own, presented),
-                    random=_capped(others, protocol.impostors_per_person, generator),
+                    random=_impostors(others, owner, protocol, generator),
                     skilled=forgeries,
                 )
             )
@@ -156,9 +166,9 @@ def _generator(seed: int, person: str) -> np.random.Generator:
 
 
 def _reference_pool(own: Indices, rows: Sequence[Row], first: int | None) -> Indices:
-    """The samples that references may be drawn from: all of `own`, or its first ones in the corpus's order."""
+    """The samples that references may be drawn from: what the corpus offers, or the first ones in its order."""
     if first is None:
-        return own
+        return own[[rows[index].may_enroll for index in own]]
     orders = []
     for index in own:
         order = rows[index].order
@@ -187,7 +197,14 @@ def _draw_references(
     return list(found.values())
 
 
-def _capped(candidates: Indices, most: int | None, generator: np.random.Generator) -> Indices:
-    if most is None or len(candidates) <= most:
-        return candidates
-    return np.sort(generator.choice(candidates, size=most, replace=False))
+def _impostors(others: Indices, owner: Indices, protocol: Protocol, generator: np.random.Generator) -> Indices:
+    """The zero-effort probes of one draw, ascending, of `others`; `owner` is everybody's person by sample."""
+    if protocol.impostor_samples is not None:
+        shuffled = generator.permutation(others)
+        shuffled = shuffled[np.argsort(owner[shuffled], kind="stable")]  # by person, in random order within each
+        place = np.arange(len(shuffled)) - np.searchsorted(owner[shuffled], owner[shuffled])
+        others = np.sort(shuffled[place < protocol.impostor_samples])
+    most = protocol.impostors_per_person
+    if most is None or len(others) <= most:
+        return others
+    return np.sort(generator.choice(others, size=most, replace=False))

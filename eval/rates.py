@@ -88,13 +88,15 @@ def count(genuine: Trials, impostor: Trials) -> TrialCounts:
 def equal_error_by_person(genuine: Trials, impostor: Trials) -> NDArray[np.float64]:
     """Each claimed person's own EER, float64 (P,), by ascending person index; NaN where it cannot be computed.
 
-    A threshold of every person's own is set after the fact on that person's trials: it shows what person-level
+    Every enrolment has a threshold of its own: a person's rate is the mean over the draws of references, as in the
+    signature competitions (Yeung et al. 2004). Set after the fact on the very trials, such a threshold shows what
     normalisation could still gain, not what a service would do.
     """
     people = np.union1d(genuine.claimed, impostor.claimed)
-    rates = np.full(len(people), np.nan)
-    own = zip(genuine.by_person(people), impostor.by_person(people), strict=True)
-    for index, (own_genuine, own_impostor) in enumerate(own):
-        with suppress(TrialsError):  # no trials, or none but failures: this person has no curve
-            rates[index] = equal_error(own_genuine, own_impostor).rate
-    return rates
+    rates: list[list[float]] = [[] for _ in people]
+    for draw in np.union1d(genuine.draw, impostor.draw):
+        own = zip(genuine.of_draw(draw).by_person(people), impostor.of_draw(draw).by_person(people), strict=True)
+        for found, (own_genuine, own_impostor) in zip(rates, own, strict=True):
+            with suppress(TrialsError):  # no trials, or none but failures: this enrolment has no curve
+                found.append(equal_error(own_genuine, own_impostor).rate)
+    return np.array([np.mean(found) if found else np.nan for found in rates])

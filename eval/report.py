@@ -18,6 +18,9 @@ from eval.worst import worst_errors
 ERRORS_AT = 0.01
 """The FAR at whose threshold the histogram's line stands and the worst errors are listed."""
 
+GLANCE_FARS = (0.05, 0.01)
+"""The false-accept rates of the overview, where there is more than one kind of impostor."""
+
 _HERE = Path(__file__).parent
 
 
@@ -46,6 +49,14 @@ def render_report(results: Results, table: ScoreTable, bootstraps: Mapping[Trial
             _section(kind, block, table, bootstraps[kind]) for kind, block in blocks.items() if block is not None
         ],
         errors_at=ERRORS_AT,
+        GLANCE_FARS=GLANCE_FARS,
+        glance_beyond=any(
+            row.beyond_evidence
+            for block in blocks.values()
+            if block
+            for row in block.frr_at_far
+            if row.far in GLANCE_FARS
+        ),
     )
 
 

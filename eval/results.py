@@ -65,7 +65,7 @@ class KindResults(_Part):
     trials: TrialCounts
     eer: Rate
     eer_threshold: Threshold
-    eer_per_person: Annotated[Rate | None, Field(description="mean of every claimed person's own EER")] = None
+    eer_per_person: Annotated[Rate | None, Field(description="mean over people of the EER at thresholds of their own")] = None
     auc: Rate
     frr_at_far: tuple[OperatingPoint, ...]
     at_policy: tuple[PolicyPoint, ...] = ()
@@ -110,7 +110,14 @@ class ProtocolFacts(_Part):
     draws: Annotated[int, Field(ge=1)]
     seed: Count
     reference_pool: Annotated[int | None, Field(ge=1)] = None
+    reference_rule: Annotated[
+        str | None,
+        Field(description="which samples the corpus offers as references; absent: any, or those of `reference_pool`"),
+    ] = None
     impostors_per_person: Annotated[int | None, Field(ge=1, description="absent: all")] = None
+    impostor_samples: Annotated[
+        int | None, Field(ge=1, description="zero-effort probes of each other person in one draw; absent: all")
+    ] = None
     interval: str
     confidence: Annotated[float, Field(gt=0, lt=1)]
     replicates: Annotated[int, Field(ge=1)]

@@ -111,7 +111,9 @@ def evaluate(
             draws=protocol.draws,
             seed=protocol.seed,
             reference_pool=protocol.reference_pool,
+            reference_rule=_reference_rule(corpus, rows) if protocol.reference_pool is None else None,
             impostors_per_person=protocol.impostors_per_person,
+            impostor_samples=protocol.impostor_samples,
             interval=METHOD,
             confidence=CONFIDENCE,
             replicates=replicates,
@@ -150,6 +152,13 @@ def _corpus_facts(
         forgeries=forgeries,
         used_in_making_the_model="training" if role == "training" else "development" if role else None,
     )
+
+
+def _reference_rule(corpus: Corpus, rows: list[Row]) -> str | None:
+    """Which samples may be references, in words, where that is not simply any of them."""
+    if all(row.may_enroll for row in rows if row.kind == "genuine"):
+        return None
+    return corpus.reference_rule or "those that the corpus marks"
 
 
 def _policy_facts(model: Model) -> PolicyFacts | None:

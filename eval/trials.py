@@ -70,6 +70,11 @@ class Trials:
         """Indices of the people claimed, ascending."""
         return np.unique(self.claim)
 
+    def of_draw(self, draw: int) -> "Trials":
+        """The trials against one draw of references."""
+        rows = np.flatnonzero(self.draw == draw)
+        return Trials(self.scores[rows], self.claim[rows], self.draw[rows], self.probe[rows])
+
     def by_person(self, people: NDArray[np.int32]) -> list[NDArray[np.float64]]:
         """The scores against each of `people`, ascending; empty where a person has none of this kind."""
         order = np.lexsort((self.scores, self.claim))

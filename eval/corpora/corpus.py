@@ -33,6 +33,8 @@ class Row:
     person : claimed identity; for a forgery, whom it imitates.
     session, order : acquisition session and position within the person's samples, where the corpus tells.
     groups : column → value, for rates by group.
+    may_enroll : whether a genuine sample is among those that the corpus's customary protocol draws references from;
+        asked where the protocol at hand names no pool of its own.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Row:
     split: str | None = None
     crop: CropBox | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    may_enroll: bool = True
     loader: Loader = load_image
 
     def load(self) -> Sample:
@@ -59,14 +62,16 @@ class Corpus:
     ----------
     name : how reports call it, without any machine's path.
     rows : at least one.
+    reference_rule : in words, which samples `Row.may_enroll` marks; None where any may be a reference.
 
     Raises
     ------
     CorpusInvalid for no rows or for an id that occurs twice.
     """
 
-    def __init__(self, name: str, rows: Iterable[Row]) -> None:
+    def __init__(self, name: str, rows: Iterable[Row], *, reference_rule: str | None = None) -> None:
         self.name = name
+        self.reference_rule = reference_rule
         self.rows: Sequence[Row] = tuple(sorted(rows, key=lambda row: row.id))
         if not self.rows:
             raise CorpusInvalid(f"{name} holds no samples", fix="check the path and the layout that the reader expects")
@@ -93,7 +98,8 @@ class Corpus:
     def only(self, people: Iterable[str], *, name: str | None = None) -> "Corpus":
         """The rows of the people named."""
         kept = set(people)
-        return Corpus(name or self.name, (row for row in self.rows if row.person in kept))
+        rows = (row for row in self.rows if row.person in kept)
+        return Corpus(name or self.name, rows, reference_rule=self.reference_rule)
 
     @cached_property
     def digest(self) -> str:
@@ -128,6 +134,7 @@ def merge(name: str, corpora: Iterable[Corpus]) -> Corpus:
                 field="corpus",
                 fix="rename one of the folders",
             )
+    rules = [f"{corpus.name}: {corpus.reference_rule}" for corpus in corpora if corpus.reference_rule]
     return Corpus(
         name,
         (
@@ -135,4 +142,5 @@ def merge(name: str, corpora: Iterable[Corpus]) -> Corpus:
             for corpus in corpora
             for row in corpus.rows
         ),
+        reference_rule="; ".join(rules) or None,
     )

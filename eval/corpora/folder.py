@@ -1,6 +1,6 @@
 """`folder:DIR`, a folder per person, and the two public layouts that are special cases of it.
 
-folder:DIR     DIR/<person>/<image>
+folder:DIR     DIR/<person>/<sample>: images are faces, stroke files (.csv, .json, .sig, .hwr, U1S1.TXT) signatures
 att:DIR        AT&T / ORL faces: DIR/s1 … s40, each 1.pgm … 10.pgm (Samaria & Harter 1994)
 lfw:DIR        Labeled Faces in the Wild, aligned 250 x 250: DIR/<Name>/<Name>_0001.jpg, read through one fixed box
 flat:DIR       DIR/<image>, every image another person
@@ -8,11 +8,13 @@ flat:DIR       DIR/<image>, every image another person
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from encode.errors import CorpusInvalid, CorpusMissing
-from encode.sample import CropBox
+from encode.sample import CropBox, Modality
 from eval.corpora.corpus import Corpus, Row
+from eval.corpora.strokes import is_stroke_file, load_strokes
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".webp"})
 
@@ -23,14 +25,18 @@ _NUMBER = re.compile(r"(\d+)$")
 
 
 def read_folder(directory: Path, *, name: str, crop: CropBox | None = None) -> Corpus:
-    """A folder per person; every image in it is one genuine sample. `order` is the number its name ends in."""
+    """A folder per person; every image or stroke file in it is one genuine sample.
+
+    `order` is the number its name ends in. A person's faces and signatures may lie side by side; `crop` is for images.
+    """
     rows = []
     for person in _folders(directory):
         rows += [_row(directory, image, person.name, crop) for image in _images(person)]
+        rows += [_strokes(_row(directory, file, person.name, None)) for file in _files(person) if is_stroke_file(file)]
     if not rows:
         raise CorpusInvalid(
-            f"no folder in {directory.name} holds an image ({', '.join(sorted(IMAGE_SUFFIXES))})",
-            fix="lay it out as DIR/<person>/<image>",
+            f"no folder in {directory.name} holds an image ({', '.join(sorted(IMAGE_SUFFIXES))}) or a stroke file",
+            fix="lay it out as DIR/<person>/<sample>",
         )
     return Corpus(name, rows)
 
@@ -49,7 +55,12 @@ def read_att(directory: Path, *, name: str) -> Corpus:
 
 def read_lfw(directory: Path, *, name: str) -> Corpus:
     """LFW, aligned form: every image is read through `LFW_BOX`."""
-    return read_folder(directory, name=name, crop=LFW_BOX)
+    rows = [_row(directory, image, person.name, LFW_BOX) for person in _folders(directory) for image in _images(person)]
+    if not rows:
+        raise CorpusInvalid(
+            f"no folder in {directory.name} holds an image", fix="lay it out as DIR/<Name>/<Name>_0001.jpg"
+        )
+    return Corpus(name, rows)
 
 
 def read_flat(directory: Path, *, name: str, crop: CropBox | None = None) -> Corpus:
@@ -79,10 +90,14 @@ def _folders(directory: Path) -> Iterator[Path]:
     yield from sorted(entry for entry in directory.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
+def _strokes(row: Row) -> Row:
+    return replace(row, modality=Modality.SIGNATURE, loader=load_strokes)
+
+
 def _images(directory: Path) -> Iterator[Path]:
+    yield from (file for file in _files(directory) if file.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _files(directory: Path) -> Iterator[Path]:
     # Hidden files are left out: copies made on a Mac hold a "._photo.jpg" of metadata beside every photo.jpg.
-    yield from sorted(
-        entry
-        for entry in directory.iterdir()
-        if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") and entry.is_file()
-    )
+    yield from sorted(entry for entry in directory.iterdir() if not entry.name.startswith(".") and entry.is_file())

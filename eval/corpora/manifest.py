@@ -2,7 +2,8 @@
 
 Columns `path,person,modality,kind` and optional `session,order,split`, `crop_left,crop_top,crop_right,crop_bottom`
 (pixels of the upright image) and any `group_*` columns. Paths are relative to the manifest's folder. `kind` is
-`genuine` or `forgery`; a forgery's `person` is the person it imitates.
+`genuine` or `forgery`; a forgery's `person` is the person it imitates. A signature's file holds strokes where its name
+ends in .csv, .json, .txt, .sig or .hwr (`encode.stroke_files`), and an image otherwise.
 """
 
 import csv
@@ -12,7 +13,8 @@ from typing import get_args
 
 from encode.errors import CorpusInvalid, CorpusMissing
 from encode.sample import CropBox, Modality
-from eval.corpora.corpus import Corpus, Kind, Row
+from eval.corpora.corpus import Corpus, Kind, Row, load_image
+from eval.corpora.strokes import has_stroke_suffix, load_strokes
 
 REQUIRED = ("path", "person", "modality", "kind")
 OPTIONAL = ("session", "order", "split", "crop_left", "crop_top", "crop_right", "crop_bottom")
@@ -70,6 +72,7 @@ def _row(root: Path, number: int, record: Mapping[str, str]) -> Row:
     if kind not in get_args(Kind):
         raise CorpusInvalid(f"{kind!r} is not a kind", field=f"row {number}: kind", fix="use genuine or forgery")
     order = record.get("order") or ""
+    strokes = modality == Modality.SIGNATURE and has_stroke_suffix(Path(path))
     return Row(
         id=path,
         path=root / path,
@@ -81,6 +84,7 @@ def _row(root: Path, number: int, record: Mapping[str, str]) -> Row:
         split=record.get("split") or None,
         crop=_crop(number, record),
         groups={column: value for column, value in record.items() if column.startswith("group_")},
+        loader=load_strokes if strokes else load_image,
     )
 
 

@@ -1,6 +1,7 @@
 """`reader:path` → corpus, the one way every command names its data.
 
     att:DIR   lfw:DIR   folder:DIR   flat:DIR   manifest:FILE   olivetti:[DIR]
+    svc2004:DIR   susig:DIR   sigcomp2009:DIR
 
 A bare path is read as `manifest:` where it ends in .csv or .parquet and as `folder:` otherwise. `folder:` and `flat:`
 take a crop box behind the path: `folder:DIR?crop=72,64,178,193`. A relative path that does not exist is looked for
@@ -17,10 +18,18 @@ from eval.corpora.corpus import Corpus
 from eval.corpora.folder import read_att, read_flat, read_folder, read_lfw
 from eval.corpora.manifest import read_manifest
 from eval.corpora.olivetti import read_olivetti
+from eval.corpora.signatures import read_sigcomp2009, read_susig, read_svc2004
 
 DATA_VARIABLE = "COUNTERSIGN_DATA"
 
-_PLAIN: dict[str, Callable[..., Corpus]] = {"att": read_att, "lfw": read_lfw, "manifest": read_manifest}
+_PLAIN: dict[str, Callable[..., Corpus]] = {
+    "att": read_att,
+    "lfw": read_lfw,
+    "manifest": read_manifest,
+    "svc2004": read_svc2004,
+    "susig": read_susig,
+    "sigcomp2009": read_sigcomp2009,
+}
 _CROPPED: dict[str, Callable[..., Corpus]] = {"folder": read_folder, "flat": read_flat}
 READERS = (*_PLAIN, *_CROPPED, "olivetti")
 

@@ -79,6 +79,17 @@ def test_the_policy_is_the_bundles_on_that_corpus(bundle: Bundle, make_people: M
     assert again.table == policy.table
 
 
+def test_where_there_are_forgeries_the_thresholds_are_set_against_them(bundle: Bundle, make_people: MakePeople) -> None:
+    genuine = make_people([4] * 10)
+    forgeries = [
+        Row(id=f"forged {row.id}", path=row.path, person=row.person, kind="forgery", loader=row.loader)
+        for row in make_people([3] * 10).rows
+    ]
+    policy = development_policy(bundle, Corpus("forged", [*genuine.rows, *forgeries]), draws=2)
+    assert (policy.impostor, policy.trials.impostor) == ("skilled", 30)
+    assert development_policy(bundle, genuine, draws=2).impostor == "random"
+
+
 def test_a_kind_that_needs_two_references_gets_two(
     seal_tiny: SealTiny, make_people: MakePeople, tmp_path: Path
 ) -> None:

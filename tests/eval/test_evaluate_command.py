@@ -103,6 +103,14 @@ def test_it_measures_and_writes_three_files(people: Path, bundle: Path, tmp_path
         assert str(tmp_path / name) in out
 
 
+def test_without_a_folder_it_writes_below_the_one_it_runs_in(
+    people: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(f"folder:{people}", "--bundle", bundle, "--draws", 1)[0] == 0
+    assert (tmp_path / "runs" / "evaluation" / "results.json").is_file()
+
+
 def test_the_command_in_the_results_repeats_them(people: Path, bundle: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     options = ("--references", 3, "--draws", 2, "--seed", 4, "--impostors-per-person", 9)

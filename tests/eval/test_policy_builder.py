@@ -10,7 +10,9 @@ from encode.sample import Modality
 from eval.metrics import far_at, frr_at, threshold_at_far
 from eval.policy_builder import build_policy
 from eval.trials import ScoreTable, TrialKind
+from verify.fused_policy import fuse
 from verify.policy import Policy
+from verify.score_summary import summarize
 
 MakeTable = Callable[..., ScoreTable]
 FACTS = {"modality": Modality.FACE, "corpus_name": "development", "corpus_digest": "1" * 64, "references": 5}
@@ -45,6 +47,30 @@ def test_the_policy_survives_its_file(make_table: MakeTable) -> None:
     assert Policy.from_json(policy.to_json()) == policy
 
 
+def test_the_policy_sums_up_the_scores_it_was_made_of(make_table: MakeTable) -> None:
+    scores = table(make_table)
+    policy = build_policy(scores, replicates=50, **FACTS)
+    assert policy.scores is not None
+    genuine, impostor = policy.scores.genuine, policy.scores.impostor
+    assert (genuine.count, impostor.count) == (100, 2_000)
+    assert impostor.extremes == tuple(np.sort(scores.of(TrialKind.RANDOM).scores)[-100:].tolist())
+    assert genuine.extremes == tuple(np.sort(scores.of(TrialKind.GENUINE).scores).tolist())
+
+
+def test_fused_with_a_modality_that_says_nothing_the_thresholds_stay(make_table: MakeTable) -> None:
+    """What the service computes from the summary is what was measured on the scores, where the summary is exact."""
+    policy = build_policy(table(make_table), replicates=50, **FACTS)
+    nothing = policy.model_copy(
+        update={"modality": Modality.SIGNATURE, "scores": summarize(np.zeros(1), np.zeros(1))},
+    )
+    fused = fuse(policy, nothing)
+    for far in (0.01, 0.001):  # 100 of 2,000 scores are kept one by one
+        assert fused.row_for(far).threshold == policy.row_for(far).threshold
+        assert fused.row_for(far).achieved_far.value == policy.row_for(far).achieved_far.value
+        assert fused.row_for(far).frr.value == policy.row_for(far).frr.value
+    assert fused.row_for(0.1).threshold == pytest.approx(policy.row_for(0.1).threshold, abs=0.05)
+
+
 def test_kinds_of_impostor_are_not_pooled(make_table: MakeTable) -> None:
     scores = table(make_table)
     random, skilled = (
@@ -52,6 +78,8 @@ def test_kinds_of_impostor_are_not_pooled(make_table: MakeTable) -> None:
     )
     assert skilled.impostor == "skilled"
     assert skilled.trials.impostor == 600
+    assert skilled.scores is not None
+    assert skilled.scores.impostor.count == 600
     assert skilled.row_for(0.1).threshold > random.row_for(0.1).threshold
 
 

@@ -1,6 +1,7 @@
 """Derived trials: who is claimed, with which references, by which probes."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,66 @@ def test_impostors_are_capped_by_a_sample_of_them(make_corpus: MakeCorpus) -> No
     assert all(len(claim.random) == 9 * 7 for claim in uncapped.claims)
 
 
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_few_samples_of_each_other_person_are_drawn_anew_in_each_draw(make_corpus: MakeCorpus, samples: int) -> None:
+    corpus = make_corpus(people=6, samples=7, forgeries=2)
+    owner = {row.id: row.person for row in corpus.rows}
+    genuine = {row.id for row in corpus.rows if row.kind == "genuine"}
+    plan = derive(corpus.rows, Protocol(draws=8, impostor_samples=samples), all_usable(corpus))
+    for person, _, _, _, random, skilled in named(plan):
+        assert Counter(owner[probe] for probe in random) == dict.fromkeys(set(corpus.people) - {person}, samples)
+        assert len(set(random)) == len(random)
+        assert set(random) <= genuine
+        assert len(skilled) == 2
+    assert len({claim.random.tobytes() for claim in plan.claims}) > len(plan.claims) // 2
+    assert named(plan) == named(
+        derive(corpus.rows[::-1], Protocol(draws=8, impostor_samples=samples), all_usable(corpus))
+    )
+
+
+def test_each_sample_of_another_person_is_as_likely_to_be_drawn() -> None:
+    corpus = _corpus(people=2, samples=8)
+    drawn: Counter[str] = Counter()
+    for seed in range(200):
+        plan = derive(corpus.rows, Protocol(draws=10, seed=seed, impostor_samples=1), np.ones(16, dtype=bool))
+        drawn.update(plan.samples[claim.random[0]] for claim in plan.claims)
+    assert len(drawn) == 16
+    assert sum(drawn.values()) == 4_000
+    assert all(190 < count < 315 for count in drawn.values())  # four standard deviations about 250
+
+
+def test_people_with_fewer_samples_than_are_asked_for_give_all_of_them() -> None:
+    rows = [*_corpus(people=3, samples=6).rows, Row(id="lone", path=Path("absent"), person="q")]
+    plan = derive(rows, Protocol(draws=1, impostor_samples=4), np.ones(19, dtype=bool))
+    assert [len(claim.random) for claim in plan.claims] == [4 + 4 + 1] * 3
+    capped = derive(rows, Protocol(draws=1, impostor_samples=4, impostors_per_person=5), np.ones(19, dtype=bool))
+    for claim, whole in zip(capped.claims, plan.claims, strict=True):
+        assert len(claim.random) == 5
+        assert set(claim.random) <= set(whole.random)
+
+
+def test_without_a_pool_references_are_what_the_corpus_offers(make_corpus: MakeCorpus) -> None:
+    rows = [
+        replace(row, may_enroll=row.order not in (2, 5)) for row in make_corpus(people=3, samples=8, forgeries=2).rows
+    ]
+    plan = derive(rows, Protocol(references=4, draws=50), np.ones(len(rows), dtype=bool))
+    assert len(plan.claims) == 3 * math.comb(6, 4)
+    for person, _, references, genuine, _, skilled in named(plan):
+        assert not {f"{person}/g02", f"{person}/g05"} & set(references)
+        assert {f"{person}/g02", f"{person}/g05"} < set(genuine)
+        assert len(references) + len(genuine) == 8
+        assert len(skilled) == 2
+    everything = derive(rows, Protocol(references=4, draws=100, reference_pool=99), np.ones(len(rows), dtype=bool))
+    assert len(everything.claims) == 3 * math.comb(8, 4)
+
+
+def test_too_few_samples_that_may_be_references_are_too_few(make_corpus: MakeCorpus) -> None:
+    rows = [replace(row, may_enroll=row.person == "p0" or row.order > 5) for row in _corpus(people=2, samples=8).rows]
+    plan = derive(rows, Protocol(references=3, draws=1), np.ones(16, dtype=bool))
+    assert plan.too_few_samples == ("p1",)
+    assert [plan.people[claim.person] for claim in plan.claims] == ["p0"]
+
+
 def test_references_come_from_the_pool_and_the_rest_are_probes(make_corpus: MakeCorpus) -> None:
     corpus = make_corpus(people=3, samples=9)
     plan = derive(corpus.rows, Protocol(references=3, draws=50, reference_pool=4), all_usable(corpus))
@@ -171,6 +232,7 @@ def test_a_corpus_in_which_nobody_can_be_claimed_is_refused(make_corpus: MakeCor
         ({"seed": -1}, "seed"),
         ({"references": 5, "reference_pool": 4}, "reference_pool"),
         ({"impostors_per_person": 0}, "impostors_per_person"),
+        ({"impostor_samples": 0}, "impostor_samples"),
     ],
 )
 def test_a_protocol_that_makes_no_sense_is_refused(choice: dict[str, int], field: str) -> None:

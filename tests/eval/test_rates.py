@@ -56,6 +56,20 @@ def test_each_person_has_an_equal_error_rate_of_their_own(make_trials: MakeTrial
     assert block.eer_per_person.value < block.eer.value
 
 
+def test_every_enrolment_has_a_threshold_of_its_own(make_trials: MakeTrials) -> None:
+    """Scores of the second draw are all 10 higher: one threshold for both draws would err, two do not."""
+    first, second = np.array([[3.0, 4.0]]), np.array([[13.0, 14.0]])
+    drawn = []
+    for low, high in ((first, second), (first - 2.5, second - 2.5)):
+        trials = [make_trials(low), make_trials(high)]
+        columns = [np.concatenate([getattr(one, name) for one in trials]) for name in ("scores", "claim", "probe")]
+        draw = np.repeat(np.array([0, 1], np.int32), [len(one) for one in trials])
+        drawn.append(Trials(columns[0], columns[1], draw, columns[2]))
+    genuine, impostor = drawn
+    assert equal_error_by_person(genuine, impostor).tolist() == [0.0]
+    assert equal_error(genuine.scores, impostor.scores).rate > 0.0
+
+
 def test_a_person_without_a_curve_is_left_out_of_the_mean(make_trials: MakeTrials) -> None:
     genuine = make_trials(np.array([[1.0, 2.0], [-np.inf, -np.inf], [1.0, 3.0]]))
     rates = equal_error_by_person(genuine, make_trials(np.zeros((2, 4)), 6))

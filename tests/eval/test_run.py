@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from numpy.typing import NDArray
 
 from encode.errors import ConfigError, CorpusInvalid, TrialsError
 from encode.sample import Modality
 from eval.corpora.corpus import Corpus
-from eval.metrics import far_at, frr_at
+from eval.metrics import equal_error, far_at, frr_at
 from eval.policy_builder import build_policy
 from eval.protocol import Protocol
+from eval.report import render_report
 from eval.results import Results, schema_text
 from eval.run import Evaluation, evaluate
 from eval.score_file import read_scores
-from eval.trials import TrialKind
+from eval.trials import TrialKind, Trials
+from eval.wording import interval, percent
 from verify.policy import Policy
 from verify.verifier import Verifier
 
@@ -83,6 +86,68 @@ def test_results_validate_and_hold_what_the_scores_say(evaluation: Evaluation, t
     assert [row["target_far"] for row in results["skilled"]["at_policy"]] == [0.1, 0.05, 0.01]
     assert results["failures"]["by_reason"] == {"SAMPLE_EMPTY": 2}
     assert results["failures"]["people_attempted"] == 12
+
+
+def _scores(trials: Trials, person: int, draw: int) -> NDArray[np.float64]:
+    return trials.scores[(trials.claim == person) & (trials.draw == draw)]
+
+
+def test_each_kind_has_its_own_rates_by_one_threshold_and_by_each_persons(evaluation: Evaluation) -> None:
+    genuine = evaluation.table.of(TrialKind.GENUINE)
+    draws = range(genuine.draw.max() + 1)
+    blocks = {TrialKind.RANDOM: evaluation.results.random, TrialKind.SKILLED: evaluation.results.skilled}
+    for kind, block in blocks.items():
+        assert block is not None
+        impostor = evaluation.table.of(kind)
+        assert block.eer.value == equal_error(genuine.scores, impostor.scores).rate
+        own = [
+            np.mean([equal_error(_scores(genuine, person, d), _scores(impostor, person, d)).rate for d in draws])
+            for person in range(12)
+        ]
+        assert block.eer_per_person is not None
+        assert block.eer_per_person.value == pytest.approx(np.mean(own))
+        assert {0.05, 0.01} <= {row.far for row in block.frr_at_far}
+        for rate in (block.eer, block.eer_per_person, *(row.frr for row in block.frr_at_far)):
+            assert 0 <= rate.low <= rate.value <= rate.high <= 1
+            assert rate.low < rate.high
+    assert evaluation.results.random != evaluation.results.skilled
+    assert "person" in evaluation.results.protocol.interval
+
+
+@pytest.mark.parametrize(
+    ("pool", "rule", "recorded"),
+    [
+        (None, None, None),
+        (None, "the first six", "the first six"),
+        (None, "", "those that the corpus marks"),
+        (7, "the first six", None),
+    ],
+)
+def test_the_protocol_says_which_samples_were_references(
+    make_corpus: MakeCorpus, make_verifier: MakeVerifier, pool: int | None, rule: str | None, recorded: str | None
+) -> None:
+    rows = [replace(row, may_enroll=rule is None or row.order < 6) for row in make_corpus(people=4, forgeries=3).rows]
+    protocol = Protocol(draws=2, reference_pool=pool, impostor_samples=1)
+    corpus = Corpus("people", rows, reference_rule=rule)
+    found = evaluate(corpus, make_verifier(), Modality.FACE, protocol, replicates=50, quiet=True)
+    facts = found.results.protocol
+    assert (facts.reference_pool, facts.reference_rule, facts.impostor_samples) == (pool, recorded, 1)
+    page = Page(render_report(found.results, found.table, found.bootstraps))
+    assert (recorded or "from the first 7 samples" if pool else recorded or "References per person") in page.text
+    assert "one sample of each other person, drawn anew each time" in page.text
+    assert "all 12 forgeries, each against the person it imitates" in page.text
+
+
+def test_the_overview_shows_either_kind_alike(evaluation: Evaluation, tmp_path: Path) -> None:
+    html = evaluation.write(tmp_path)[2].read_text(encoding="utf-8")
+    overview = re.sub(r"<[^>]+>", "\n", html[html.index('id="glance"') : html.index('id="random"')])
+    for block in (evaluation.results.random, evaluation.results.skilled):
+        assert block is not None
+        assert block.eer_per_person is not None
+        at = {row.far: row.frr for row in block.frr_at_far}
+        for rate in (block.eer, block.eer_per_person, at[0.05], at[0.01]):
+            assert f"{percent(rate.value)}\n{interval(rate)}" in overview
+    assert "Beyond the evidence, see below" in overview  # 12 people with 4 forgeries each say little of FAR 5 and 1 %
 
 
 def test_a_run_is_repeatable(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> None:

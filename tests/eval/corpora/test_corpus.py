@@ -105,6 +105,17 @@ def test_merged_people_keep_apart_by_their_corpus() -> None:
     assert merged.genuine("y/anna")[0].path == Path("a")
 
 
+def test_which_samples_may_be_references_survives_choosing_and_merging() -> None:
+    first = Corpus("x", [row("a", may_enroll=False), row("b", "boris")], reference_rule="b alone")
+    plain = Corpus("y", [row("a")])
+    assert plain.reference_rule is None
+    assert first.only(["anna"]).reference_rule == "b alone"
+    merged = merge("x+y", [first, plain])
+    assert merged.reference_rule == "x: b alone"
+    assert [entry.may_enroll for entry in merged.rows] == [False, True, True]
+    assert merge("y", [plain]).reference_rule is None
+
+
 def test_corpora_of_one_name_are_not_merged() -> None:
     """Two folders called `faces` may both hold a person `1`, and they are not the same person."""
     with pytest.raises(CorpusInvalid, match="two corpora are called 'x'"):

@@ -1,12 +1,14 @@
 """Folders of images → rows: who is in them, in which order, and what is not an image of anybody."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from encode.errors import CorpusInvalid, CorpusMissing
-from encode.sample import CropBox, ImageSample, Modality
+from encode.sample import CropBox, ImageSample, Modality, StrokesSample
+from encode.stroke_files import write_strokes_csv, write_strokes_json
 from eval.corpora.corpus import Corpus
 from eval.corpora.folder import LFW_BOX, read_att, read_flat, read_folder, read_lfw
 
@@ -41,6 +43,28 @@ def test_what_is_no_image_is_passed_over(write_people: WritePeople) -> None:
     assert [row.id for row in read_folder(root, name="faces").rows] == ["anna/1.png"]
 
 
+def test_stroke_files_are_signatures_beside_the_faces(write_people: WritePeople) -> None:
+    root = write_people({"anna": ["1.png"]})
+    strokes = StrokesSample(x=(1.0, 2.0), y=(3.0, 4.0), t=(0.0, 10.0))
+    for name in ("a_2.csv", "._a_2.csv"):
+        (root / "anna" / name).write_bytes(write_strokes_csv(strokes))
+    (root / "anna" / "b_3.JSON").write_bytes(write_strokes_json(strokes))
+    (root / "anna" / "U1S4.TXT").write_text("2\n1 3 500 1\n2 4 510 1\n")
+    (root / "anna" / "notes.txt").write_text("about anna")
+    corpus = read_folder(root, name="both", crop=CropBox(1, 2, 18, 20))
+    assert [(row.id, row.modality, row.order) for row in corpus.genuine("anna")] == [
+        ("anna/1.png", Modality.FACE, 1),
+        ("anna/a_2.csv", Modality.SIGNATURE, 2),
+        ("anna/b_3.JSON", Modality.SIGNATURE, 3),
+        ("anna/U1S4.TXT", Modality.SIGNATURE, 4),
+    ]
+    face, *signatures = corpus.genuine("anna")
+    assert face.crop == CropBox(1, 2, 18, 20)
+    assert [row.crop for row in signatures] == [None] * 3
+    assert [row.load() for row in signatures] == [strokes, strokes, replace(strokes, pen_down=(True, True))]
+    assert [row.modality for row in read_lfw(root, name="lfw").rows] == [Modality.FACE]
+
+
 def test_a_crop_box_goes_to_every_row(write_people: WritePeople) -> None:
     box = CropBox(1, 2, 18, 20)
     assert {row.crop for row in read_folder(write_people({"anna": ["1.png"]}), name="f", crop=box).rows} == {box}
@@ -54,10 +78,14 @@ def test_a_missing_folder_is_said_to_be_missing(tmp_path: Path, read: Callable[.
             read(path, name="x")
 
 
-@pytest.mark.parametrize("read", [read_folder, read_lfw])
-def test_a_folder_without_people_says_how_to_lay_it_out(tmp_path: Path, read: Callable[..., Corpus]) -> None:
+@pytest.mark.parametrize(
+    ("read", "layout"), [(read_folder, "DIR/<person>/<sample>"), (read_lfw, "DIR/<Name>/<Name>_0001.jpg")]
+)
+def test_a_folder_without_people_says_how_to_lay_it_out(
+    tmp_path: Path, read: Callable[..., Corpus], layout: str
+) -> None:
     (tmp_path / "1.png").write_bytes(b"")
-    with pytest.raises(CorpusInvalid, match="DIR/<person>/<image>"):
+    with pytest.raises(CorpusInvalid, match=layout):
         read(tmp_path, name="x")
 
 

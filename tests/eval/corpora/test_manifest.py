@@ -8,7 +8,8 @@ import pytest
 from pyarrow import parquet
 
 from encode.errors import CorpusInvalid, CorpusMissing
-from encode.sample import CropBox, ImageSample, Modality
+from encode.sample import CropBox, ImageSample, Modality, StrokesSample
+from encode.stroke_files import write_strokes_csv
 from eval.corpora.manifest import read_manifest
 
 HEADER = "path,person,modality,kind"
@@ -39,6 +40,27 @@ def test_a_row_is_a_sample(tmp_path: Path, picture: Callable[..., bytes]) -> Non
     (tmp_path / "a").mkdir()
     first.path.write_bytes(picture())
     assert first.load() == ImageSample(picture(), crop=CropBox(1, 2, 19, 20))
+
+
+def test_the_ending_of_a_signatures_file_says_whether_it_holds_strokes(
+    tmp_path: Path, picture: Callable[..., bytes]
+) -> None:
+    strokes = StrokesSample(x=(1.0, 2.0), y=(3.0, 4.0), t=(0.0, 10.0))
+    (tmp_path / "1.csv").write_bytes(write_strokes_csv(strokes))
+    (tmp_path / "2.txt").write_bytes(write_strokes_csv(strokes))
+    for name in ("3.png", "4.csv"):
+        (tmp_path / name).write_bytes(picture())
+    file = write(
+        tmp_path,
+        f"{HEADER}\n1.csv,anna,signature,genuine\n2.txt,anna,signature,forgery\n"
+        "3.png,anna,signature,genuine\n4.csv,anna,face,genuine\n",
+    )
+    assert [row.load() for row in read_manifest(file, name="x").rows] == [
+        strokes,
+        strokes,
+        ImageSample(picture(), modality=Modality.SIGNATURE),
+        ImageSample(picture()),
+    ]
 
 
 def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_an_option_is_never_ignored(faces: Path, reader: str) -> None:
 
 def test_an_unknown_reader_is_told_the_known_ones() -> None:
     with pytest.raises(
-        CorpusInvalid, match=r"'zip' is not a corpus reader .*att, lfw, manifest, folder, flat, olivetti"
+        CorpusInvalid, match=r"'zip' is not a corpus reader .*att, lfw, manifest, svc2004, susig, .*flat, olivetti"
     ):
         open_corpus("zip:faces.zip")
 
