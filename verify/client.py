@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from encode.errors import FieldInvalid
 from encode.sample import Modality, Sample
-from verify.messages import MAX_MESSAGE_BYTES, MODALITY_TO_WIRE, write_sample
+from verify.messages import MAX_MESSAGE_BYTES, MODALITY_TO_WIRE, write_modalities, write_sample
 from verify.settings import LOOPBACK
 from verify.status import from_rpc_error
 from verify.v1 import (
@@ -61,14 +61,25 @@ class Client:
         return self._call(self._enrollment.Enroll, _sendable(request), enrollment_pb2.EnrollResponse)
 
     def verify(
-        self, collection: str, person: str, samples: Sequence[Sample], *, target_far: float | None = None
+        self,
+        collection: str,
+        person: str,
+        samples: Sequence[Sample],
+        *,
+        target_far: float | None = None,
+        accept_partial: bool = False,
     ) -> verification_pb2.VerifyResponse:
-        """Compare samples with a claimed person; `target_far` is a fraction of the policy's table."""
+        """Compare samples of one modality or several with a claimed person.
+
+        `target_far` is a fraction of the policy's table. With `accept_partial` a claim is accepted on those modalities
+        that could be used, though others that were sent could not; see the wire contract for what that opens.
+        """
         request = verification_pb2.VerifyRequest(
             collection=collection,
             person=person,
             samples=[write_sample(sample) for sample in samples],
             target_far=target_far,
+            accept_partial=accept_partial,
         )
         return self._call(self._verification.Verify, _sendable(request), verification_pb2.VerifyResponse)
 
@@ -103,9 +114,11 @@ class Client:
             self._call(self._models.ListModels, model_pb2.ListModelsRequest(), model_pb2.ListModelsResponse).models
         )
 
-    def get_policy(self, modality: Modality) -> model_pb2.Policy:
-        """The thresholds in force for a modality, with their evidence."""
-        request = model_pb2.GetPolicyRequest(modality=MODALITY_TO_WIRE[modality])
+    def get_policy(self, modality: Modality, *fused_with: Modality) -> model_pb2.Policy:
+        """The thresholds in force for a modality, or for several that answer one call, with their evidence."""
+        request = model_pb2.GetPolicyRequest(
+            modality=MODALITY_TO_WIRE[modality], fused_with=write_modalities(fused_with)
+        )
         return self._call(self._models.GetPolicy, request, model_pb2.GetPolicyResponse).policy
 
     def healthy(self, service: str = "") -> bool:

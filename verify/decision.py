@@ -1,10 +1,12 @@
 """What a verification answers: the decision and everything it rests on.
 
-score = Σ over modalities ( mean over the modality's samples of LLR ),   accept iff score >= threshold
+score = Σ over modalities used ( mean over the modality's usable samples of LLR )
+accept  iff  score >= threshold  and  ( every modality that was sent is used, or the caller takes part of them )
 probability = 1 / (1 + exp(−score))          (even prior odds; ρ_yes / (ρ_yes + ρ_no) of Bromley et al. 1993)
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from scipy.special import expit
 
@@ -12,9 +14,25 @@ from encode.sample import Modality
 from enroll.acquisition import Problem
 
 
+class Status(StrEnum):
+    """What became of a modality.
+
+    `NOT_SENT` (the person is enrolled in it, the call carried no sample of it) is for information; the two before it
+    are about samples that were sent, and make a decision incomplete.
+    """
+
+    USED = "used"
+    UNUSABLE = "unusable"
+    NOT_ENROLLED = "not enrolled"
+    NOT_SENT = "not sent"
+
+
 @dataclass(frozen=True, slots=True)
 class SampleEvidence:
-    """One sample: its natural-log likelihood ratio, or the problem that kept it from having one."""
+    """One sample: the problem that kept it from being read, or its natural-log likelihood ratio.
+
+    It has neither where it was read, but the person is not enrolled in its modality.
+    """
 
     modality: Modality
     llr: float | None
@@ -27,18 +45,20 @@ class SampleEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ModalityEvidence:
-    """One modality: the mean natural-log likelihood ratio of its usable samples, and the model behind it."""
+    """One modality: its share of the score (None unless it was used), and the model behind it."""
 
     modality: Modality
-    llr: float
+    llr: float | None
     model_digest: str
+    status: Status = Status.USED
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Accepted or not, at a threshold measured for `target_far`.
+    """Accepted or not, at a threshold for `target_far` and for exactly the modalities used.
 
     `beyond_evidence`: the policy's impostor trials are too few to show that rate (see :mod:`verify.policy`).
+    `accept_partial`: the caller takes a decision on part of what was sent.
     """
 
     score: float
@@ -48,10 +68,16 @@ class Decision:
     policy_id: str
     modalities: tuple[ModalityEvidence, ...]
     samples: tuple[SampleEvidence, ...] = ()
+    accept_partial: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every modality that was sent is among those used."""
+        return all(part.status in (Status.USED, Status.NOT_SENT) for part in self.modalities)
 
     @property
     def accepted(self) -> bool:
-        return self.score >= self.threshold
+        return self.score >= self.threshold and (self.complete or self.accept_partial)
 
     @property
     def probability(self) -> float:

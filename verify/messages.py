@@ -10,8 +10,9 @@ from datetime import datetime
 
 from google.protobuf import timestamp_pb2
 
-from encode.errors import FieldInvalid, FieldMissing
+from encode.errors import FieldInvalid, FieldMissing, StrokesTooLong
 from encode.sample import CropBox, ImageSample, Modality, Sample, StrokesSample
+from encode.strokes import DEFAULT_STROKE_LIMITS
 from enroll.acquisition import Problem
 from enroll.store import Request
 from verify.names import require_name
@@ -21,7 +22,7 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Above the cap of one image, so that an image too large gets an error naming its field, not one of the transport."""
 
 MAX_SAMPLES = 32
-MAX_POINTS = 20_000
+MAX_POINTS = DEFAULT_STROKE_LIMITS.max_points
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
 
@@ -33,7 +34,7 @@ _MODALITY_FROM_WIRE = {wire: modality for modality, wire in MODALITY_TO_WIRE.ite
 
 
 def read_samples(samples: Sequence[sample_pb2.Sample]) -> list[Sample]:
-    """1 to 32 samples. Raises FieldMissing, FieldInvalid."""
+    """1 to 32 samples. Raises FieldMissing, FieldInvalid, and StrokesTooLong before a point of any is copied."""
     if not samples:
         raise FieldMissing("there are no samples", field="samples", fix="send at least one sample")
     if len(samples) > MAX_SAMPLES:
@@ -141,26 +142,15 @@ def _read_sample(sample: sample_pb2.Sample, field: str) -> Sample:
 
 
 def _read_strokes(strokes: sample_pb2.Strokes, field: str) -> StrokesSample:
-    points = len(strokes.x)
-    if not points:
-        raise FieldMissing("there are no points", field=f"{field}.x", fix="send the pen's positions")
-    if points > MAX_POINTS:
-        raise FieldInvalid(
-            f"there are {points} points, the limit is {MAX_POINTS}", field=f"{field}.x", fix="send fewer points"
-        )
-    for name, length, optional in (
-        ("y", len(strokes.y), False),
-        ("t_ms", len(strokes.t_ms), False),
-        ("pressure", len(strokes.pressure), True),
-        ("pen_down", len(strokes.pen_down), True),
-    ):
-        if length != points and not (optional and length == 0):
-            raise FieldInvalid(
-                f"there are {length} values for {points} points", field=f"{field}.{name}", fix="send one value a point"
+    """Nothing but the numbers of points is looked at here; what else may be wrong is found sample by sample."""
+    for name in ("x", "y", "t_ms", "pressure", "pen_down"):
+        points = len(getattr(strokes, name))
+        if points > MAX_POINTS:
+            raise StrokesTooLong(
+                f"there are {points:,} points, the limit is {MAX_POINTS:,}",
+                field=f"{field}.{name}",
+                fix="send one signature, at the device's own rate",
             )
-    for name, values in (("x", strokes.x), ("y", strokes.y), ("t_ms", strokes.t_ms), ("pressure", strokes.pressure)):
-        if not all(map(math.isfinite, values)):
-            raise FieldInvalid("a value is not finite", field=f"{field}.{name}", fix="send numbers only")
     return StrokesSample(
         x=tuple(strokes.x),
         y=tuple(strokes.y),

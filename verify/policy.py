@@ -16,6 +16,7 @@ taken on it says so.
 import hashlib
 import itertools
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -24,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from encode.errors import BundleCorrupt, PolicyMismatch, TargetFarUnavailable
 from encode.sample import Modality
+from verify.score_summary import PolicyScores
 
 ERRORS_NEEDED = 30  # Doddington's rule of 30
 DEFAULT_TARGET_FAR = 0.001
@@ -95,8 +97,35 @@ class PolicyRow(_Part):
         return impostor_trials * self.target_far < ERRORS_NEEDED * (1 - 1e-9)
 
 
+def row_of(table: Sequence[PolicyRow], target_far: float | None, default: float) -> PolicyRow:
+    """The row of `target_far`, a fraction such as 0.001; None takes the row of `default`, which must be there.
+
+    Raises
+    ------
+    TargetFarUnavailable : the table has no such row; the error lists those it has.
+    """
+    wanted = default if target_far is None else target_far
+    row = _find(table, wanted)
+    if row is None:
+        available = ", ".join(f"{one.target_far:g}" for one in table)
+        raise TargetFarUnavailable(
+            f"the policy holds no threshold for a target FAR of {wanted:g}",
+            field="target_far",
+            fix=f"ask for one of {available}, or leave it out for {default:g}",
+        )
+    return row
+
+
+def _find(table: Sequence[PolicyRow], target_far: float) -> PolicyRow | None:
+    return next((row for row in table if math.isclose(row.target_far, target_far, rel_tol=1e-9)), None)
+
+
 class Policy(_Part):
-    """Thresholds per target FAR for one model, with the evidence behind them."""
+    """Thresholds per target FAR for one model, with the evidence behind them.
+
+    `impostor` says which kind the rates are of; kinds are never pooled. `scores` sums up the development scores, and is
+    None in policies from before there was a second modality to fuse with.
+    """
 
     version: Literal[1] = 1
     modality: Modality
@@ -109,6 +138,7 @@ class Policy(_Part):
     interval: PolicyInterval
     table: Annotated[tuple[PolicyRow, ...], Field(min_length=1)]
     default_target_far: TargetFar = DEFAULT_TARGET_FAR
+    scores: PolicyScores | None = None
 
     @field_validator("created")
     @classmethod
@@ -125,7 +155,7 @@ class Policy(_Part):
         thresholds = [row.threshold for row in self.table]
         if any(later < earlier for earlier, later in itertools.pairwise(thresholds)):
             raise ValueError("a stricter target FAR must not have a lower threshold")
-        if self._find(self.default_target_far) is None:
+        if _find(self.table, self.default_target_far) is None:
             raise ValueError(f"the default target FAR {self.default_target_far:g} is not in the table")
         return self
 
@@ -146,16 +176,7 @@ class Policy(_Part):
         ------
         TargetFarUnavailable : the table has no such row; the error lists those it has.
         """
-        wanted = self.default_target_far if target_far is None else target_far
-        row = self._find(wanted)
-        if row is None:
-            available = ", ".join(f"{far:g}" for far in self.target_fars)
-            raise TargetFarUnavailable(
-                f"the policy holds no threshold for a target FAR of {wanted:g}",
-                field="target_far",
-                fix=f"ask for one of {available}, or leave it out for {self.default_target_far:g}",
-            )
-        return row
+        return row_of(self.table, target_far, self.default_target_far)
 
     def beyond_evidence(self, row: PolicyRow) -> bool:
         """Whether `row` claims a FAR that this policy's impostor trials are too few to show."""
@@ -172,8 +193,11 @@ class Policy(_Part):
             )
 
     def to_json(self) -> bytes:
-        """The bytes of `policy.json`: indented, and the same for equal policies."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        """The bytes of `policy.json`: indented, and the same for equal policies.
+
+        What is absent is not written, so that policies of earlier versions keep their bytes and their id.
+        """
+        return self.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -193,6 +217,3 @@ class Policy(_Part):
                 field="policy.json",
                 fix="write it again with `countersign eval run`",
             ) from error
-
-    def _find(self, target_far: float) -> PolicyRow | None:
-        return next((row for row in self.table if math.isclose(row.target_far, target_far, rel_tol=1e-9)), None)

@@ -14,7 +14,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from encode.errors import AddressInUse, StoreUnavailable
+from encode.errors import AddressInUse, StoreUnavailable, TargetFarUnavailable
 from encode.sample import Modality
 from enroll.enroller import Enroller
 from enroll.memory_store import MemoryStore
@@ -23,6 +23,7 @@ from enroll.store import TemplateStore
 from verify.logging import get_logger
 from verify.messages import MAX_MESSAGE_BYTES
 from verify.model import Model, load_models
+from verify.policy_choice import PolicyChoice
 from verify.service_enrollment import EnrollmentService
 from verify.service_interceptor import CallBoundary
 from verify.service_model import ModelService
@@ -146,6 +147,14 @@ def open_store(database: str) -> TemplateStore:
         ) from error
 
 
+def _tell_whether_fused(models: Mapping[Modality, Model]) -> None:
+    """Warn the operator now if calls that carry several modalities are going to be refused."""
+    try:
+        PolicyChoice(models).of(models)
+    except TargetFarUnavailable as error:
+        get_logger().warning("not_fused", modalities=sorted(models), why=error.message, advice=error.fix)
+
+
 async def serve(settings: ServiceSettings) -> None:
     """Load, listen and answer until SIGTERM or SIGINT, then drain; a second signal ends the grace at once.
 
@@ -171,6 +180,7 @@ async def serve(settings: ServiceSettings) -> None:
         await server.start()
         if not settings.loopback:
             log.warning("exposed", host=settings.host, advice="calls are not encrypted: put TLS in front")
+        _tell_whether_fused(models)
         log.info("serving", host=settings.host, port=port, models=[model.name for model in models.values()])
         await stopping.wait()
         log.info("draining", grace_seconds=settings.grace_seconds)

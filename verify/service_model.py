@@ -1,4 +1,4 @@
-"""ModelService: which models are loaded, and the policies they decide by."""
+"""ModelService: which models are loaded, and the policies they decide by, alone and together."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,11 @@ import grpc
 
 from encode.errors import ModelUnknown
 from encode.sample import Modality
+from verify.fused_policy import FusedPolicy
 from verify.messages import MODALITY_TO_WIRE, read_modality, write_time
 from verify.model import Model
 from verify.policy import Policy, Rate
+from verify.policy_choice import PolicyChoice
 from verify.v1 import model_pb2 as pb
 from verify.v1 import model_pb2_grpc
 
@@ -21,18 +23,24 @@ class ModelService(model_pb2_grpc.ModelServiceServicer):
 
     def __init__(self, models: Mapping[Modality, Model]) -> None:
         self._models = models
+        self._policies = PolicyChoice(models)
 
     async def ListModels(self, request: pb.ListModelsRequest, context: _Context) -> pb.ListModelsResponse:  # noqa: N802
         return pb.ListModelsResponse(models=[_write_model(self._models[one]) for one in sorted(self._models)])
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, context: _Context) -> pb.GetPolicyResponse:  # noqa: N802
-        modality = read_modality(request.modality, "modality")
-        model = self._models.get(modality)
-        if model is None or model.policy is None:
+        named = {"modality": request.modality}
+        named |= {f"fused_with[{index}]": wire for index, wire in enumerate(request.fused_with)}
+        modalities = [self._loaded(wire, field) for field, wire in named.items()]
+        return pb.GetPolicyResponse(policy=_write_policy(self._policies.of(modalities)))
+
+    def _loaded(self, wire: int, field: str) -> Modality:
+        modality = read_modality(wire, field)
+        if modality not in self._models:
             raise ModelUnknown(
-                f"no {modality.value} model is loaded", field="modality", fix="ask ListModels which models are"
+                f"no {modality.value} model is loaded", field=field, fix="ask ListModels which models are"
             )
-        return pb.GetPolicyResponse(policy=_write_policy(model.policy))
+        return modality
 
 
 def _write_model(model: Model) -> pb.Model:
@@ -49,17 +57,10 @@ def _write_model(model: Model) -> pb.Model:
     return written
 
 
-def _write_policy(policy: Policy) -> pb.Policy:
-    return pb.Policy(
+def _write_policy(policy: Policy | FusedPolicy) -> pb.Policy:
+    written = pb.Policy(
         policy_id=policy.id,
-        modality=MODALITY_TO_WIRE[policy.modality],
-        model_digest=policy.model_digest,
         created=write_time(policy.created),
-        corpus=policy.corpus.name,
-        corpus_digest=policy.corpus.digest,
-        corpus_people=policy.corpus.people,
-        impostor=policy.impostor,
-        references=policy.references,
         genuine_trials=policy.trials.genuine,
         impostor_trials=policy.trials.impostor,
         interval_method=policy.interval.method,
@@ -76,6 +77,17 @@ def _write_policy(policy: Policy) -> pb.Policy:
             for row in policy.table
         ],
     )
+    if isinstance(policy, FusedPolicy):
+        written.parts.extend(_write_policy(part) for part in policy.parts)
+        return written
+    written.modality = MODALITY_TO_WIRE[policy.modality]
+    written.model_digest = policy.model_digest
+    written.corpus = policy.corpus.name
+    written.corpus_digest = policy.corpus.digest
+    written.corpus_people = policy.corpus.people
+    written.impostor = policy.impostor
+    written.references = policy.references
+    return written
 
 
 def _write_rate(rate: Rate) -> pb.Rate:

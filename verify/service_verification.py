@@ -5,13 +5,20 @@ from typing import Any
 
 import grpc
 
-from verify.decision import Decision
+from verify.decision import Decision, Status
 from verify.messages import MODALITY_TO_WIRE, read_samples, read_target_far, write_problem
 from verify.names import require_name
 from verify.service_workers import Workers
 from verify.v1 import verification_pb2 as pb
 from verify.v1 import verification_pb2_grpc
 from verify.verifier import Verifier
+
+_STATUS_TO_WIRE: dict[Status, pb.ModalityStatus] = {
+    Status.USED: pb.MODALITY_STATUS_USED,
+    Status.UNUSABLE: pb.MODALITY_STATUS_UNUSABLE,
+    Status.NOT_ENROLLED: pb.MODALITY_STATUS_NOT_ENROLLED,
+    Status.NOT_SENT: pb.MODALITY_STATUS_NOT_SENT,
+}
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -30,6 +37,7 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
                 require_name(request.person, "person"),
                 read_samples(request.samples),
                 read_target_far(request),
+                accept_partial=request.accept_partial,
                 checkpoint=checkpoint,
             )
             return _write_decision(decision)
@@ -40,6 +48,7 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
 def _write_decision(decision: Decision) -> pb.VerifyResponse:
     return pb.VerifyResponse(
         accepted=decision.accepted,
+        complete=decision.complete,
         log_likelihood_ratio=decision.score,
         probability=decision.probability,
         threshold=decision.threshold,
@@ -51,6 +60,7 @@ def _write_decision(decision: Decision) -> pb.VerifyResponse:
                 modality=MODALITY_TO_WIRE[part.modality],
                 log_likelihood_ratio=part.llr,
                 model_digest=part.model_digest,
+                status=_STATUS_TO_WIRE[part.status],
             )
             for part in decision.modalities
         ],

@@ -1,26 +1,32 @@
 """Verifying a claim: samples and a claimed person → likelihood ratio → decision.
 
     LLR = log p(x | person) − log p(x | everyone else)
-    accept  iff  Σ over modalities ( mean LLR of its samples ) >= threshold(target FAR)
+    score = Σ over modalities used ( mean LLR of its samples )
+    accept  iff  score >= threshold(target FAR, modalities used), and all that was sent is used or the caller takes part
+
+A modality is used if the person is enrolled in it and at least one of its samples can be read. Every other one that was
+sent is stated with the reason, and keeps the claim from being accepted unless the caller says otherwise: somebody who
+covers the camera must not get an easier test than somebody who looks into it.
 
 A plain object without a network or a process: the gRPC service and the evaluator drive this very code.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encode.errors import SampleError, TargetFarUnavailable, TooFewReferences, WrongModality
+from encode.errors import SampleError, TooFewReferences, WrongModality
 from encode.sample import Modality, Sample
 from enroll.acquisition import Acquired, Problem, acquire, acquire_all, no_checkpoint, require_modalities
 from enroll.enroller import require_same_model
-from enroll.gaussian import Gaussian
+from enroll.person import Person
 from enroll.store import TemplateStore, require_person
-from verify.decision import Decision, ModalityEvidence, SampleEvidence
+from enroll.template import Template
+from verify.decision import Decision, ModalityEvidence, SampleEvidence, Status
 from verify.model import Model
-from verify.policy import Policy
+from verify.policy_choice import PolicyChoice
 
 
 class Verifier:
@@ -29,6 +35,7 @@ class Verifier:
     def __init__(self, models: Mapping[Modality, Model], store: TemplateStore) -> None:
         self._models = models
         self._store = store
+        self._policies = PolicyChoice(models)
 
     @property
     def models(self) -> Mapping[Modality, Model]:
@@ -38,36 +45,53 @@ class Verifier:
         """One item a sample, in order: its embedding, float32 (D,), or the SampleError that says why there is none."""
         return acquire(self._model(modality).encoder, samples)
 
-    def fit(self, modality: Modality, references: NDArray[np.float32]) -> Gaussian:
-        """The density of a person with these reference embeddings, float32 (n, D)."""
+    def fit(self, modality: Modality, references: NDArray[np.float32]) -> Person:
+        """A person with these reference embeddings, float32 (n, D)."""
         return self._model(modality).identity.fit(references)
 
-    def llr(self, modality: Modality, person: Gaussian, probes: NDArray[np.float32]) -> NDArray[np.float64]:
+    def llr(self, modality: Modality, person: Person, probes: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated natural-log likelihood ratios of probe embeddings float32 (N, D): float64 (N,)."""
         return self._model(modality).identity.llr(person, probes)
 
-    def decide(self, evidence: Mapping[Modality, Sequence[float]], target_far: float | None = None) -> Decision:
+    def decide(
+        self,
+        evidence: Mapping[Modality, Sequence[float]],
+        target_far: float | None = None,
+        *,
+        others: Mapping[Modality, Status] | None = None,
+        accept_partial: bool = False,
+    ) -> Decision:
         """The decision on LLRs, at least one a modality.
 
-        `target_far` is a fraction of the policy's table; None takes the policy's default.
+        Parameters
+        ----------
+        evidence : what the decision rests on; the threshold is that of exactly these modalities.
+        target_far : a fraction of the policy's table; None takes the policy's default.
+        others : modalities that the decision does not rest on, and why.
+        accept_partial : whether to accept though a modality that was sent is among the others.
 
         Raises
         ------
         TargetFarUnavailable : the policy holds no threshold for it, or no policy covers these modalities together.
         """
-        policy = self._policy(evidence)
+        policy = self._policies.of(evidence)
         row = policy.row_for(target_far)
-        parts = tuple(
+        used = [
             ModalityEvidence(modality, float(np.mean(llrs)), self._model(modality).model_digest)
             for modality, llrs in sorted(evidence.items())
-        )
+        ]
+        unused = [
+            ModalityEvidence(modality, None, self._model(modality).model_digest, status)
+            for modality, status in (others or {}).items()
+        ]
         return Decision(
-            score=sum(part.llr for part in parts),
+            score=sum(part.llr for part in used if part.llr is not None),
             threshold=row.threshold,
             target_far=row.target_far,
             beyond_evidence=policy.beyond_evidence(row),
             policy_id=policy.id,
-            modalities=parts,
+            modalities=tuple(sorted([*used, *unused], key=lambda part: part.modality)),
+            accept_partial=accept_partial,
         )
 
     def verify(
@@ -77,29 +101,34 @@ class Verifier:
         samples: Sequence[Sample],
         target_far: float | None = None,
         *,
+        accept_partial: bool = False,
         checkpoint: Callable[[], None] = no_checkpoint,
     ) -> Decision:
         """Decide whether `samples`, at least one, are of the person.
 
-        Samples that cannot be used are stated in the decision and left out of it. `checkpoint` may raise to abandon
-        the work before its next step.
+        Samples that cannot be used, and modalities without one that can, are stated in the decision and left out of it.
+        `checkpoint` may raise to abandon the work before its next step.
 
         Raises
         ------
         WrongModality : a sample of a modality that no model reads.
-        TargetFarUnavailable : as :meth:`decide`; found before any work is done.
+        TargetFarUnavailable : as :meth:`decide`, for all modalities sent; found before any work is done.
         PersonUnknown : nobody of that name is enrolled.
         ModelMismatch : the person's template was made by another model.
-        TooFewReferences : the person has too few references in a modality.
-        SampleError : no sample can be used; this is the first one's error.
+        TooFewReferences : the person has too few references in every modality sent.
+        SampleError : no sample can be compared; this is the first one's error.
         """
         require_modalities(self._models, samples)
-        wanted = {sample.modality for sample in samples}
-        self._policy(wanted).row_for(target_far)
-        people = self._people(collection, person, wanted)
-        acquired = acquire_all({m: self._models[m].encoder for m in wanted}, samples, checkpoint=checkpoint)
+        sent = {sample.modality for sample in samples}
+        # The default may differ from policy to policy: it is that of all modalities sent, whichever are used.
+        target = self._policies.of(sent).row_for(target_far).target_far
+        templates = {template.modality: template for template in require_person(self._store, collection, person)}
+        people = self._people(templates, sent)
+        acquired = acquire_all({m: self._models[m].encoder for m in sent}, samples, checkpoint=checkpoint)
         llrs = [
-            None if isinstance(result, SampleError) else self._one_llr(people[sample.modality], sample.modality, result)
+            None
+            if isinstance(result, SampleError) or sample.modality not in people
+            else self._one_llr(people[sample.modality], sample.modality, result)
             for sample, result in zip(samples, acquired, strict=True)
         ]
         evidence: dict[Modality, list[float]] = {}
@@ -107,32 +136,57 @@ class Verifier:
             if llr is not None:
                 evidence.setdefault(sample.modality, []).append(llr)
         if not evidence:
-            raise next(result for result in acquired if isinstance(result, SampleError))
+            raise next(
+                result
+                for sample, result in zip(samples, acquired, strict=True)
+                if sample.modality in people and isinstance(result, SampleError)
+            )
+        others = {modality: Status.UNUSABLE if modality in people else Status.NOT_ENROLLED for modality in sent}
+        others |= dict.fromkeys(self._could_be_sent(templates, sent), Status.NOT_SENT)
         stated = tuple(
             SampleEvidence(sample.modality, llr, Problem.of(result) if isinstance(result, SampleError) else None)
             for sample, llr, result in zip(samples, llrs, acquired, strict=True)
         )
-        return replace(self.decide(evidence, target_far), samples=stated)
+        decision = self.decide(
+            evidence,
+            target,
+            others={modality: status for modality, status in others.items() if modality not in evidence},
+            accept_partial=accept_partial,
+        )
+        return replace(decision, samples=stated)
 
-    def _people(self, collection: str, person: str, wanted: set[Modality]) -> dict[Modality, Gaussian]:
-        """The claimed person's density in every wanted modality."""
-        templates = {template.modality: template for template in require_person(self._store, collection, person)}
-        people: dict[Modality, Gaussian] = {}
-        for modality in sorted(wanted):
+    def _people(self, templates: Mapping[Modality, Template], sent: set[Modality]) -> dict[Modality, Person]:
+        """The claimed person, in every modality that was sent and that the person is enrolled in."""
+        people: dict[Modality, Person] = {}
+        short: list[str] = []
+        for modality in sorted(sent):
             model, template = self._models[modality], templates.get(modality)
+            count = 0 if template is None else template.count
             if template is not None:
                 require_same_model(template, model.model_digest)
-            count = 0 if template is None else len(template.references)
-            if template is None or count < model.identity.minimum:
-                raise TooFewReferences(
-                    f"the person has {count} {modality.value} references, {model.identity.minimum} are needed",
-                    field="person",
-                    fix=f"enroll more {modality.value} samples first",
-                )
-            people[modality] = model.identity.fit(template.references)
+            if template is not None and count >= model.identity.minimum:
+                people[modality] = model.identity.fit_template(template)
+            else:
+                short.append(f"{count} {modality.value} references, {model.identity.minimum} are needed")
+        if not people:
+            names = " or ".join(sorted(sent))
+            raise TooFewReferences(
+                f"the person has {'; and '.join(short)}", field="person", fix=f"enroll more {names} samples first"
+            )
         return people
 
-    def _one_llr(self, person: Gaussian, modality: Modality, probe: NDArray[np.float32]) -> float:
+    def _could_be_sent(self, templates: Mapping[Modality, Template], sent: set[Modality]) -> list[Modality]:
+        """The modalities that were not sent, though the person could be compared in them."""
+        return [
+            modality
+            for modality, model in self._models.items()
+            if modality not in sent
+            and (template := templates.get(modality)) is not None
+            and template.model_digest == model.model_digest
+            and template.count >= model.identity.minimum
+        ]
+
+    def _one_llr(self, person: Person, modality: Modality, probe: NDArray[np.float32]) -> float:
         return float(self.llr(modality, person, probe[np.newaxis])[0])
 
     def _model(self, modality: Modality) -> Model:
@@ -141,15 +195,3 @@ class Verifier:
                 f"no loaded model reads {modality.value} samples", field="modality", fix="load a model that does"
             )
         return self._models[modality]
-
-    def _policy(self, modalities: Collection[Modality]) -> Policy:
-        """The policy that was measured for exactly these modalities."""
-        names = " and ".join(sorted(modalities))
-        policy = self._model(next(iter(modalities))).policy if len(modalities) == 1 else None
-        if policy is None:
-            raise TargetFarUnavailable(
-                f"no policy was measured for {names}{' together' if len(modalities) > 1 else ''}",
-                field="samples",
-                fix="send samples of one modality whose model has a policy",
-            )
-        return policy

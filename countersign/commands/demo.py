@@ -1,6 +1,6 @@
-"""`countersign demo`: the whole path from one command, on synthetic people or on a corpus.
+"""`countersign demo`: the whole path from one command, on synthetic people or on corpora.
 
-draw or read people → start the real service → enroll and verify over gRPC → table → evaluate → report
+draw or read people → start the real service → enroll and verify over gRPC → tables → evaluate → report
 """
 
 from pathlib import Path
@@ -11,155 +11,176 @@ import typer
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
+    from countersign.demo.cast import Cast
     from countersign.demo.conversation import Answer
-    from countersign.demo.scene import Scene
-    from eval.corpora.corpus import Corpus
+    from countersign.demo.scene import Scene, Way
+    from encode.sample import Modality
     from verify.model import Model
 
 REFERENCES = 5
-SAMPLES = 10
 GENERATOR = "synthetic-faces"
-SYNTHETIC = "synthetic-people"
+SIGNATURE_MODEL = Path("models/signature")
 
 
 def demo(
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="Real people instead of synthetic ones: att:DIR, olivetti:, folder:DIR …", show_default=False
+            help="Faces of real people instead of synthetic ones: att:DIR, olivetti:, folder:DIR …", show_default=False
         ),
     ] = None,
-    bundle: Annotated[Path, typer.Option(help="Folder of the sealed bundle to serve.")] = Path("models/face"),
+    signatures: Annotated[
+        str | None,
+        typer.Option(
+            help="Signatures of real people: svc2004:DIR, susig:DIR … Paired with the faces at random.",
+            show_default=False,
+        ),
+    ] = None,
+    bundle: Annotated[Path, typer.Option(help="Folder of the sealed bundle for faces.")] = Path("models/face"),
+    signature_model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the sealed bundle for signatures. Default: models/signature, if it is there.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results and the report.")] = Path("demo-out"),
     people: Annotated[int, typer.Option(min=2, max=1000, help="How many people take part.")] = 20,
 ) -> None:
     """Enroll people, verify genuine and impostor claims over gRPC, then measure the error rates.
 
-    Without a corpus the people are synthetic: drawn from statistics over thousands of faces. Images of a real corpus
-    are read where they are and never copied, and templates are gone when the demonstration ends.
+    Everyone is asked about by face alone, by signature alone, and by both in one call. Without corpora the people are
+    synthetic: faces drawn from statistics over thousands, signatures by a model of handwriting. With --corpus alone
+    only faces are asked about; with --signatures the people are chimeric. Samples of real corpora are read where they
+    are and never copied, and templates are gone when the demonstration ends.
 
     Exit codes: 0 shown, 3 corpus, 4 service, 6 bundle, 8 cannot write, 9 too few people or samples.
     """
     with typed_exit():
         from rich.console import Console
 
+        from countersign.demo.cast import gather
+        from countersign.demo.measurement import measure
         from countersign.demo.scene import set_scene
-        from eval.corpora.spec import open_corpus
+        from encode.errors import WrongModality
+        from encode.sample import Modality
         from verify.model import load_models
 
         # Lines of a table are not folded where nobody has a terminal of a certain width.
-        console = Console() if Console().is_terminal else Console(width=110)
-        (model,) = load_models([bundle]).values()
-        cast = _draw_people(bundle, out, people) if corpus is None else open_corpus(corpus)
-        references = min(REFERENCES, model.identity.anchors + model.identity.recent)
-        scene = set_scene(cast, model.modality, people, references)
-        answers = _converse(console, scene, model, bundle, out, synthetic=corpus is None)
-        _print_answers(console, answers, synthetic=corpus is None)
-        _measure(console, cast, scene, model, references, bundle, out, _command(corpus, bundle, out, people))
-        if corpus is None:
+        console = Console() if Console().is_terminal else Console(width=120)
+        folders = [bundle, *_signature_folders(corpus, signatures, signature_model)]
+        models = load_models(folders)
+        if Modality.FACE not in models:
+            raise WrongModality("the bundle does not read faces", field="bundle", fix="name it as --signature-model")
+        references = {m: min(REFERENCES, model.identity.anchors + model.identity.recent) for m, model in models.items()}
+        beside, here = bundle.parent / GENERATOR, Path("models") / GENERATOR
+        cast = gather(
+            models,
+            corpus,
+            signatures,
+            generators=beside if beside.is_dir() else here,
+            out=out,
+            people=people,
+            references=references,
+        )
+        scene = set_scene(cast.corpora, people, references)
+        answers = _converse(console, cast, scene, models, folders, out)
+        _print_answers(console, answers, cast)
+        command = _command(corpus, signatures, bundle, signature_model, out, people)
+        measure(console, cast, scene, models, dict(zip(models, folders, strict=True)), references, out, command)
+        if cast.synthetic:
             console.print(
                 "\nThe people are synthetic, so these figures show that the parts work together; of real people they "
-                "say nothing.\nThe same on real faces: countersign demo --corpus att:DIR",
+                "say nothing.\nThe same on real faces: countersign demo --corpus att:DIR"
+                + (" --signatures svc2004:DIR" if len(models) > 1 else ""),
                 soft_wrap=True,
                 highlight=False,
             )
 
 
-def _draw_people(bundle: Path, out: Path, people: int) -> "Corpus":
-    from eval.progress import track
-    from eval.synthetic import FaceGenerator, read_people, write_people
-
-    beside, here = bundle.parent / GENERATOR, Path("models") / GENERATOR
-    generator = FaceGenerator.load(beside if beside.is_dir() else here)
-    folder = out / SYNTHETIC
-    for _ in track(write_people(generator, folder, people, SAMPLES), people, "draw synthetic people"):
-        pass
-    return read_people(folder)
+def _signature_folders(corpus: str | None, signatures: str | None, named: Path | None) -> list[Path]:
+    """The bundle for signatures, where signatures take part: not with a corpus of faces alone."""
+    if named is not None or signatures is not None:
+        return [named or SIGNATURE_MODEL]
+    return [SIGNATURE_MODEL] if corpus is None and SIGNATURE_MODEL.is_dir() else []
 
 
 def _converse(
-    console: "Console", scene: "Scene", model: "Model", bundle: Path, out: Path, *, synthetic: bool
-) -> "list[Answer]":
-    from countersign.demo.conversation import ask, enroll, target_far
+    console: "Console",
+    cast: "Cast",
+    scene: "Scene",
+    models: "Mapping[Modality, Model]",
+    folders: list[Path],
+    out: Path,
+) -> "dict[Way, list[Answer]]":
+    """The answers by way of asking."""
+    from countersign.demo.conversation import ask, common_far, enroll, offered_fars
     from countersign.demo.service import running_service
+    from encode.errors import TargetFarUnavailable
     from eval.progress import track
     from verify.client import Client
 
-    kind = "synthetic people" if synthetic else f"people of {scene.corpus.name}"
+    answers = {}
     failed = set()
-    with running_service(bundle, out / "service.log") as address:
-        console.print(f"Service: `countersign serve` on {address}, model {model.name}, SQLite", highlight=False)
+    with running_service(folders, out / "service.log") as address:
+        named = " and ".join(model.name for model in models.values())
+        console.print(
+            f"Service: `countersign serve` on {address}, model{'s' * (len(models) > 1)} {named}, SQLite",
+            highlight=False,
+        )
         with Client(address) as client:
             enrolled = enroll(client, scene.references)
-            for person, problem in track(enrolled, len(scene.references), f"enroll {kind}"):
+            for person, problem in track(enrolled, len(scene.references), f"enroll {cast.who.partition(' (')[0]}"):
                 if problem:
                     failed.add(person)
                     console.print(f"{person} could not be enrolled: {problem}", markup=False, highlight=False)
-            questions = [question for question in scene.questions if question.claim not in failed]
-            far = target_far(client, model.modality)
-            answers = list(track(ask(client, questions, far), len(questions), "verify claims"))
+            offered = {}
+            for way in scene.ways:
+                try:
+                    offered[way] = offered_fars(client, way)
+                except TargetFarUnavailable as error:
+                    # A bundle sealed before there was a second modality: each alone can still be shown.
+                    console.print(f"Not asked by {' and '.join(way)}: {error}", markup=False, highlight=False)
+            far = common_far(offered.values())
+            for way in offered:
+                questions = [one for one in scene.questions(way) if one.attempt.claim not in failed]
+                label = "verify claims" + (f" by {' and '.join(way)}" if len(scene.ways) > 1 else "")
+                answers[way] = list(track(ask(client, questions, far), len(questions), label))
     console.print("Service: stopped by SIGTERM, exit code 0", highlight=False)
     return answers
 
 
-def _print_answers(console: "Console", answers: "list[Answer]", *, synthetic: bool) -> None:
+def _print_answers(console: "Console", answers: "dict[Way, list[Answer]]", cast: "Cast") -> None:
+    from countersign.demo.side_by_side import attempt_table, count_table, in_full, summary
     from countersign.demo.table import answer_table, outcome
 
-    title = "Claims of synthetic people (nobody real)" if synthetic else "Claims"
+    title = f"Claims of {cast.who}" if cast.synthetic or cast.chimeric else "Claims"
     console.print()
-    console.print(answer_table(answers, title, console.width))
-    for sentence in outcome(answers):
+    if len(answers) == 1:
+        (asked,) = answers.values()
+        console.print(answer_table(asked, title, console.width))
+        sentences = list(outcome(asked))
+    else:
+        console.print(attempt_table(answers, title))
+        console.print()
+        console.print(count_table(answers))
+        sentences = [*in_full(answers), "", *summary(answers)]
+    for sentence in sentences:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _measure(
-    console: "Console",
-    cast: "Corpus",
-    scene: "Scene",
-    model: "Model",
-    references: int,
-    bundle: Path,
-    out: Path,
-    command: str,
-) -> None:
-    """What `countersign eval run` does, on the people of the demonstration."""
-    from countersign.commands.evaluate import print_rates
-    from encode.bundle import open_bundle
-    from enroll.memory_store import MemoryStore
-    from eval.protocol import Protocol
-    from eval.run import evaluate
-    from verify.verifier import Verifier
-
-    roles = open_bundle(bundle).manifest.roles
-    used = {scene.corpus.digest: roles[cast.digest]} if cast.digest in roles else {}
-    evaluation = evaluate(
-        scene.corpus,
-        Verifier({model.modality: model}, MemoryStore()),
-        model.modality,
-        Protocol(references=references),
-        used_in_making=used,
-        command=command,
-    )
-    written = evaluation.write(out)
-    print_rates(console, evaluation.results)
-    console.print(
-        "The policy's target FAR holds where it was measured; `at_policy` in the rates says what it gives here.",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
-    console.print()
-    for label, path in zip(("Rates", "Scores", "Report"), written, strict=True):
-        console.print(f"{label + ':':8}{path}", soft_wrap=True, highlight=False, markup=False)
-
-
-def _command(corpus: str | None, bundle: Path, out: Path, people: int) -> str:
+def _command(
+    corpus: str | None, signatures: str | None, bundle: Path, signature_model: Path | None, out: Path, people: int
+) -> str:
     """The command line that repeats the run."""
     import shlex
 
-    named = [] if corpus is None else ["--corpus", corpus]
+    given = {"--corpus": corpus, "--signatures": signatures, "--signature-model": signature_model}
+    flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     return shlex.join(
-        ["countersign", "demo", *named, "--bundle", str(bundle), "--out", str(out), "--people", str(people)]
+        ["countersign", "demo", *flags, "--bundle", str(bundle), "--out", str(out), "--people", str(people)]
     )

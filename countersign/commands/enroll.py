@@ -1,11 +1,20 @@
-"""`countersign enroll`: add reference images to a person at a running service."""
+"""`countersign enroll`: add references to a person at a running service."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from countersign.commands.client_options import Address, AsJson, Collection, Crop, Images, Timeout
+from countersign.commands.client_options import (
+    MODALITY_NAMES,
+    Address,
+    AsJson,
+    Collection,
+    Crop,
+    Files,
+    Format,
+    Timeout,
+)
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -14,7 +23,7 @@ if TYPE_CHECKING:
 
 def enroll(
     person: Annotated[str, typer.Argument(help="The person's id in the collection.")],
-    images: Images,
+    files: Files,
     address: Address = None,
     collection: Collection = None,
     request_id: Annotated[
@@ -22,20 +31,21 @@ def enroll(
     ] = None,
     timeout: Timeout = None,
     crop: Crop = None,
+    stroke_format: Format = None,
     as_json: AsJson = False,
 ) -> None:
-    """Enroll a person from image files. Images that cannot be used are listed with the reason; the others count.
+    """Enroll a person from image and stroke files. Samples that cannot be used are listed with the reason; the others
+    count. A stroke file that does not parse stops the command before anything is sent.
 
-    Exit codes: 0 enrolled, 3 no image can be used or an id is wrong, 4 no service, 5 refused by what is stored.
+    Exit codes: 0 enrolled, 3 no sample can be used or an id is wrong, 4 no service, 5 refused by what is stored.
     """
-    from encode.sample import CropBox, ImageSample
+    from countersign.commands.sample_files import read_sample_files
     from verify.client import Client
     from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
         settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
-        box = None if crop is None else CropBox.parse(crop)
-        samples = [ImageSample(image.read_bytes(), crop=box) for image in images]
+        samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
         with Client(settings.address, timeout=settings.timeout_seconds) as client:
             answer = client.enroll(settings.collection, person, samples, request_id=request_id)
     if as_json:
@@ -43,22 +53,23 @@ def enroll(
 
         typer.echo(MessageToJson(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
     else:
-        _print(answer, images)
+        _print(answer, files)
 
 
-def _print(answer: "EnrollResponse", images: list[Path]) -> None:
+def _print(answer: "EnrollResponse", files: list[Path]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    table = Table("image", "enrolled", "reason", title=f"Enrolling {escape(answer.person.person)}")
-    for image, outcome in zip(images, answer.outcomes, strict=True):
+    table = Table("file", "modality", "enrolled", "reason", title=f"Enrolling {escape(answer.person.person)}")
+    for file, outcome in zip(files, answer.outcomes, strict=True):
         problem = outcome.problem
         why = "" if outcome.accepted else f"{problem.reason}: {problem.message} ({problem.fix})"
-        table.add_row(escape(str(image)), "yes" if outcome.accepted else "no", escape(why))
+        name = MODALITY_NAMES[outcome.modality]
+        table.add_row(escape(str(file)), name, "yes" if outcome.accepted else "no", escape(why))
     console.print(table)
     for template in answer.person.templates:
         references = template.anchors + template.recent
         missing = f", {template.missing} more needed before a claim can be verified" if template.missing else ""
-        console.print(f"{references} references kept{missing}.")
+        console.print(f"{references} {MODALITY_NAMES[template.modality]} references kept{missing}.")

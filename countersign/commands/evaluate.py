@@ -1,4 +1,7 @@
-"""`countersign eval run`: measure a bundle on a corpus and write results.json, scores.parquet and report.html."""
+"""`countersign eval run`: measure a bundle on a corpus and write results.json, scores.parquet and report.html.
+
+`countersign eval fuse`, beside it, is in a module of its own.
+"""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands import fuse as fuse_command
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -34,20 +38,33 @@ def run(
     corpus: Annotated[
         str,
         typer.Argument(
-            help="Corpus, e.g. att:DIR, lfw:DIR, folder:DIR, manifest:FILE or olivetti:", show_default=False
+            help="Corpus, e.g. att:DIR, lfw:DIR, svc2004:DIR, susig:DIR, sigcomp2009:DIR, folder:DIR or manifest:FILE",
+            show_default=False,
         ),
     ],
     bundle: Annotated[Path, typer.Option(help="Folder of the sealed bundle to measure.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder to write into; made if need be.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write into; made if need be.")] = Path("runs/evaluation"),
     references: Annotated[int, typer.Option(min=1, help="Samples that enroll a person.")] = 5,
     draws: Annotated[int, typer.Option(min=1, help="Enrolments per person, each with other references.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every choice made.")] = 0,
     reference_pool: Annotated[
-        int | None, typer.Option(min=1, help="Draw references from a person's first N samples in order only.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Draw references from a person's first N samples in order only; by default from those that the corpus "
+            "offers: the first ten of svc2004, session 1 of susig's visual part, any elsewhere.",
+        ),
     ] = None,
     impostors_per_person: Annotated[
         int, typer.Option(min=0, help="Most zero-effort probes against a person in one draw; 0 for all.")
     ] = 1000,
+    impostor_samples: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Zero-effort probes of each other person in one draw; 0 for all. By default 1 for signatures, else 0.",
+        ),
+    ] = None,
     write_policy: Annotated[
         PolicyImpostor | None,
         typer.Option(help="Also write policy.json: the corpus holds development people, thresholds are set on it."),
@@ -66,6 +83,8 @@ def run(
 
     Exit codes: 0 measured, 3 corpus or option unusable, 6 bundle, 8 cannot write, 9 too few trials for any rate.
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from encode.bundle import open_bundle, with_policy
@@ -73,7 +92,7 @@ def run(
     from enroll.memory_store import MemoryStore
     from eval.corpora.spec import open_corpus
     from eval.policy_builder import build_policy
-    from eval.protocol import Protocol
+    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
     from eval.run import evaluate
     from eval.trials import TrialKind
     from verify.model import load_model
@@ -88,9 +107,12 @@ def run(
             seed=seed,
             reference_pool=reference_pool,
             impostors_per_person=impostors_per_person or None,
+            impostor_samples=impostor_samples or None,
         )
         people = open_corpus(corpus)
         opened = open_bundle(bundle)
+        if impostor_samples is None:
+            protocol = replace(protocol, impostor_samples=IMPOSTOR_SAMPLES[opened.manifest.modality])
         model = load_model(bundle, threads=threads)
         evaluation = evaluate(
             people,
@@ -125,6 +147,9 @@ def run(
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
 
 
+app.command()(fuse_command.fuse)
+
+
 def _command(corpus: str, bundle: Path, out: Path, protocol: "Protocol", write_policy: PolicyImpostor | None) -> str:
     """The command line that repeats the run, every choice spelled out."""
     import shlex
@@ -132,7 +157,7 @@ def _command(corpus: str, bundle: Path, out: Path, protocol: "Protocol", write_p
 
     words = ["countersign", "eval", "run", corpus, "--bundle", str(bundle), "--out", str(out)]
     for name, value in asdict(protocol).items():
-        if value is not None or name == "impostors_per_person":
+        if value is not None or name.startswith("impostor"):
             words += [f"--{name.replace('_', '-')}", str(value or 0)]
     if write_policy is not None:
         words += ["--write-policy", write_policy.value]
@@ -164,6 +189,8 @@ def print_rates(console: "Console", results: "Results") -> None:
             table.add_row(level(row.far) + mark, f"{row.threshold:.3f}", percent(row.frr.value), interval(row.frr))
         table.add_section()
         table.add_row("EER", f"{block.eer_threshold:.3f}", percent(block.eer.value), interval(block.eer))
+        if own := block.eer_per_person:
+            table.add_row("EER per person", "each own", percent(own.value), interval(own))
         console.print(table)
         if any(row.beyond_evidence for row in block.frr_at_far):
             console.print("† fewer impostor comparisons than the rule of 30 asks for")

@@ -15,7 +15,12 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one. Default: 50051.")] = None,
     models: Annotated[
-        list[Path] | None, typer.Option(help="Folder of a model bundle, once per modality. Default: models/face.")
+        list[Path] | None,
+        typer.Option(
+            "--models",
+            "--model",
+            help="Folder of a model bundle; repeat it for a second modality. Default: models/face.",
+        ),
     ] = None,
     database: Annotated[
         str | None, typer.Option(help="SQLite file, or memory: to keep nothing. Default: countersign.sqlite.")

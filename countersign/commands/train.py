@@ -9,9 +9,9 @@ from countersign.exit_codes import typed_exit
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe (face, face-chopra2005, …) or a TOML file.")],
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe (face, signature-bromley1993, …) or a TOML file.")],
     corpus: Annotated[
-        list[str], typer.Option(help="Corpus to train on, for example lfw:DIR or folder:DIR; repeat for several.")
+        list[str], typer.Option(help="Corpus to train on, for example lfw:DIR or susig:DIR; repeat for several.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle to write.")],
     cohort: Annotated[

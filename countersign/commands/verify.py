@@ -5,16 +5,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from countersign.commands.client_options import Address, AsJson, Collection, Crop, Images, Timeout
+from countersign.commands.client_options import (
+    MODALITY_NAMES,
+    Address,
+    AsJson,
+    Collection,
+    Crop,
+    Files,
+    Format,
+    Timeout,
+)
 from countersign.exit_codes import ExitCode, typed_exit
 
 if TYPE_CHECKING:
     from verify.v1.verification_pb2 import VerifyResponse
 
+STATUS_WORDS = (
+    "",
+    "used",
+    "unusable: none of its samples can be read",
+    "not enrolled: the person has no or too few references",
+    "not sent: the person is enrolled in it",
+)
+"""Words for the numbers of the wire's ModalityStatus."""
+
 
 def verify(
     person: Annotated[str, typer.Argument(help="The claimed person's id in the collection.")],
-    images: Images,
+    files: Files,
     target_far: Annotated[
         float | None,
         typer.Option(help="False-accept rate to decide at, such as 0.001 for 0.1 %. Default: the policy's."),
@@ -23,34 +41,44 @@ def verify(
     collection: Collection = None,
     timeout: Timeout = None,
     crop: Crop = None,
+    stroke_format: Format = None,
+    accept_partial: Annotated[
+        bool,
+        typer.Option(
+            "--accept-partial",
+            help="Decide on those modalities that can be used, though another that was sent cannot. Whoever spoils a "
+            "sample then chooses what they are tested by. Default: such a claim is rejected.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a claimed identity from one or more image files.
+    """Verify a claimed identity from one or more files: faces, signatures, or both, whose evidence then adds up.
 
-    Exit codes: 0 accepted, 1 rejected, 3 no image can be used or an id is wrong, 4 no service, 5 unknown person,
+    Exit codes: 0 accepted, 1 rejected, 3 no sample can be used or an id is wrong, 4 no service, 5 unknown person,
     unavailable target FAR, or refused by what is stored.
     """
-    from encode.sample import CropBox, ImageSample
+    from countersign.commands.sample_files import read_sample_files
     from verify.client import Client
     from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
         settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
-        box = None if crop is None else CropBox.parse(crop)
-        samples = [ImageSample(image.read_bytes(), crop=box) for image in images]
+        samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
         with Client(settings.address, timeout=settings.timeout_seconds) as client:
-            answer = client.verify(settings.collection, person, samples, target_far=target_far)
+            answer = client.verify(
+                settings.collection, person, samples, target_far=target_far, accept_partial=accept_partial
+            )
     if as_json:
         from google.protobuf.json_format import MessageToJson
 
         typer.echo(MessageToJson(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
     else:
-        _print(answer, person, images)
+        _print(answer, person, files, accept_partial=accept_partial)
     if not answer.accepted:
         raise typer.Exit(ExitCode.REJECTED)
 
 
-def _print(answer: "VerifyResponse", person: str, images: list[Path]) -> None:
+def _print(answer: "VerifyResponse", person: str, files: list[Path], *, accept_partial: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -68,10 +96,22 @@ def _print(answer: "VerifyResponse", person: str, images: list[Path]) -> None:
     console.print(decision)
     if answer.beyond_evidence:
         console.print("The policy was measured on too few impostor trials to show this target FAR.")
-    if len(images) > 1:
-        evidence = Table("image", "LLR", "reason")
-        for image, sample in zip(images, answer.samples, strict=True):
-            llr = f"{sample.log_likelihood_ratio:+.2f}" if sample.acquired else ""
+    if len(answer.modalities) > 1 or not answer.complete:
+        shares = Table("modality", "share of the LLR", "status")
+        for part in answer.modalities:
+            share = f"{part.log_likelihood_ratio:+.2f}" if part.HasField("log_likelihood_ratio") else ""
+            shares.add_row(MODALITY_NAMES[part.modality], share, STATUS_WORDS[part.status])
+        console.print(shares)
+    if not answer.complete:
+        console.print(
+            "Decided on part of what was sent, as --accept-partial allows."
+            if accept_partial
+            else "Rejected whatever the score, because not all that was sent could be used; see --accept-partial."
+        )
+    if len(files) > 1 or not answer.complete:
+        evidence = Table("file", "modality", "LLR", "reason")
+        for file, sample in zip(files, answer.samples, strict=True):
+            llr = f"{sample.log_likelihood_ratio:+.2f}" if sample.HasField("log_likelihood_ratio") else ""
             why = "" if sample.acquired else f"{sample.problem.reason}: {sample.problem.message}"
-            evidence.add_row(escape(str(image)), llr, escape(why))
+            evidence.add_row(escape(str(file)), MODALITY_NAMES[sample.modality], llr, escape(why))
         console.print(evidence)

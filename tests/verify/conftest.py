@@ -1,7 +1,8 @@
-"""A small real bundle, synthetic faces that it tells apart, and servers on real sockets."""
+"""A small real bundle, synthetic faces and signatures that models tell apart, and servers on real sockets."""
 
 import io
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,20 +18,33 @@ from PIL import Image
 
 from encode.bundle import bundle_digest, seal_bundle
 from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
-from encode.sample import ImageSample, Modality
+from encode.sample import ImageSample, Modality, StrokesSample
 from enroll.memory_store import MemoryStore
 from enroll.store import TemplateStore
 from verify.client import Client
 from verify.logging import configure_logging
 from verify.model import Model, load_models
 from verify.policy import Policy
+from verify.score_summary import summarize
 from verify.server_thread import serving
 from verify.settings import ServiceSettings
 
 SIDE = 16
 SIZE = 12
+POINTS = 80
+
+SHAPES = {Modality.FACE: (1, SIDE, SIDE), Modality.SIGNATURE: (2, 32)}
+PREPROCESSING: dict[Modality, list[dict[str, object]]] = {
+    Modality.FACE: [
+        {"step": "colour", "mode": "L"},
+        {"step": "resize", "height": SIDE, "width": SIDE, "filter": "box"},
+        {"step": "scale", "per_image": True},
+    ],
+    Modality.SIGNATURE: [{"step": "bromley1993", "points": 32, "features": ["x", "y"]}],
+}
 
 Face = Callable[..., ImageSample]
+Signature = Callable[..., StrokesSample]
 SealBundle = Callable[..., Path]
 MakePolicy = Callable[..., Policy]
 StartServer = Callable[..., "contextmanager[str]"]
@@ -77,8 +91,8 @@ def make_policy() -> MakePolicy:
     return make
 
 
-def _network(seed: int) -> bytes:
-    weights = np.random.default_rng(seed).normal(size=(SIDE * SIDE, SIZE)).astype(np.float32) / SIDE
+def _network(seed: int, shape: tuple[int, ...]) -> bytes:
+    weights = np.random.default_rng(seed).normal(size=(math.prod(shape), SIZE)).astype(np.float32) / SIDE
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["images"], ["pixels"], axis=1),
@@ -86,7 +100,7 @@ def _network(seed: int) -> bytes:
             helper.make_node("LpNormalization", ["projected"], ["embeddings"], axis=1, p=2),
         ],
         "projection",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, SIDE, SIDE])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *shape])],
         [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", SIZE])],
         [numpy_helper.from_array(weights, "weights")],
     )
@@ -97,34 +111,47 @@ def _network(seed: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def seal(make_policy: MakePolicy) -> SealBundle:
-    """``seal(folder, policy=..., seed=..., **identity)`` writes a bundle.
+    """``seal(folder, modality=..., policy=..., seed=..., **identity)`` writes a bundle.
 
-    `policy` is True for a fitting one, None for none, or bytes to seal as they are; another `seed` makes another model.
+    `policy` is True for a fitting one, None for none, bytes to seal as they are, or what a fitting one is to hold;
+    another `seed` makes another model.
     """
 
-    def write(folder: Path, *, policy: bool | bytes | None = True, seed: int = 0, **identity: object) -> Path:
+    def write(
+        folder: Path,
+        *,
+        modality: Modality = Modality.FACE,
+        policy: bool | bytes | Mapping[str, object] | None = True,
+        seed: int = 0,
+        **identity: object,
+    ) -> Path:
         background = {"mean": np.zeros(SIZE), "total": np.eye(SIZE) / SIZE, "within": np.eye(SIZE) * 2e-3}
         manifest = Manifest(
             format_version=1,
             name="patterns",
-            modality=Modality.FACE,
+            modality=modality,
             created="2025-03-01",
             model_digest="0" * 64,
-            preprocessing=[
-                {"step": "colour", "mode": "L"},
-                {"step": "resize", "height": SIDE, "width": SIDE, "filter": "box"},
-                {"step": "scale", "per_image": True},
-            ],
+            preprocessing=PREPROCESSING[modality],
             embedding=EmbeddingSpec(size=SIZE),
             identity=IdentitySpec.model_validate({"kind": "map", **identity}),
             corpora=[],
             recipe={},
             parts={},
         )
-        parts = {"manifest": manifest, "encoder": _network(seed), "background": background, "card": "# Patterns\n"}
+        parts = {
+            "manifest": manifest,
+            "encoder": _network(seed, SHAPES[modality]),
+            "background": background,
+            "card": "# Patterns\n",
+        }
         bundle = seal_bundle(folder, **parts)
         if policy is not None:
-            sealed = make_policy(bundle.model_digest).to_json() if policy is True else policy
+            if isinstance(policy, bytes):
+                sealed = policy
+            else:
+                held = policy if isinstance(policy, Mapping) else {}
+                sealed = make_policy(bundle.model_digest, modality=modality, **held).to_json()
             assert bundle_digest(bundle.manifest, bundle.manifest.parts) == bundle.model_digest
             seal_bundle(folder, **parts, policy=sealed)
         return folder
@@ -164,4 +191,49 @@ def store() -> TemplateStore:
 def client(models: Mapping[Modality, Model], store: TemplateStore, log: io.StringIO) -> Iterator[Client]:
     """A client of a server on a port of its own."""
     with serving(models, store, ServiceSettings(port=0)) as address, Client(address, timeout=20) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def signature() -> Signature:
+    """``signature(person, shot)``: strokes of a synthetic person, a second long; each shot waves a little otherwise."""
+
+    def make(person: int, shot: int = 0) -> StrokesSample:
+        phases = np.random.default_rng((person, 2)).uniform(0, 2 * np.pi, size=6)
+        moved = phases + np.random.default_rng((person, shot, 3)).normal(0, 0.02, size=6)
+        t = np.linspace(0, 1, POINTS)
+        x = 100 * t + sum(9 * np.sin(2 * np.pi * (k + 1) * t + moved[k]) for k in range(3))
+        y = sum(12 * np.sin(2 * np.pi * (k + 1) * t + moved[k + 3]) for k in range(3))
+        pressure = 0.5 + 0.4 * np.sin(9 * t)
+        return StrokesSample(
+            tuple(x.tolist()),
+            tuple(y.tolist()),
+            tuple((1000 * t).tolist()),
+            tuple(pressure.tolist()),
+            (False, *[True] * (POINTS - 1)),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def both(seal: SealBundle, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Modality, Model]:
+    """A face and a signature model, whose policies can be fused."""
+    generator = np.random.default_rng(0)
+    scores = summarize(generator.normal(5, 2, 500), generator.normal(-5, 2, 3_000))
+    forged = {"scores": scores, "impostor": "skilled", "trials": {"genuine": 400, "impostor": 1_000}}
+    folder = tmp_path_factory.mktemp("both")
+    return load_models(
+        [
+            seal(folder / "face", policy={"scores": scores}),
+            seal(folder / "signature", modality=Modality.SIGNATURE, policy=forged),
+        ],
+        threads=1,
+    )
+
+
+@pytest.fixture
+def pen_client(both: Mapping[Modality, Model], store: TemplateStore, log: io.StringIO) -> Iterator[Client]:
+    """A client of a server that reads faces and signatures."""
+    with serving(both, store, ServiceSettings(port=0)) as address, Client(address, timeout=20) as connected:
         yield connected

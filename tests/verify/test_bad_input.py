@@ -84,20 +84,9 @@ REQUESTS: dict[str, tuple[list[Wire], str, str]] = {
         "samples[0].image",
     ),
     "a modality of the future": ([image(png(), modality=7)], "FIELD_INVALID", "samples[0].image.modality"),  # type: ignore[arg-type]
-    "strokes without points": ([Wire(strokes=sample_pb2.Strokes())], "FIELD_MISSING", "samples[0].strokes.x"),
-    "strokes of unequal lengths": (
-        [Wire(strokes=sample_pb2.Strokes(x=[0, 1], y=[0], t_ms=[0, 1]))],
-        "FIELD_INVALID",
-        "samples[0].strokes.y",
-    ),
-    "strokes that are not numbers": (
-        [Wire(strokes=sample_pb2.Strokes(x=[0, 1], y=[0, float("nan")], t_ms=[0, 1]))],
-        "FIELD_INVALID",
-        "samples[0].strokes.y",
-    ),
     "too many points": (
         [Wire(strokes=sample_pb2.Strokes(x=[0] * 20_001))],
-        "FIELD_INVALID",
+        "STROKES_TOO_LONG",
         "samples[0].strokes.x",
     ),
 }
@@ -230,6 +219,11 @@ def test_policies_that_are_not_there(enrolled: Client) -> None:
     unloaded = model_pb2.GetPolicyRequest(modality=sample_pb2.MODALITY_SIGNATURE)
     expected = (grpc.StatusCode.NOT_FOUND, "MODEL_UNKNOWN", "modality", ["modality"])
     assert refusal(enrolled, "GetPolicy", unloaded) == expected
+    fused = model_pb2.GetPolicyRequest(
+        modality=sample_pb2.MODALITY_FACE, fused_with=[sample_pb2.MODALITY_FACE, sample_pb2.MODALITY_SIGNATURE]
+    )
+    expected = (grpc.StatusCode.NOT_FOUND, "MODEL_UNKNOWN", "fused_with[1]", ["fused_with[1]"])
+    assert refusal(enrolled, "GetPolicy", fused) == expected
 
 
 def test_bytes_that_are_no_message(enrolled: Client) -> None:

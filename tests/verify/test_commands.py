@@ -56,7 +56,7 @@ def photo(face: Face, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    path = tmp_path / "notes [draft].txt"
+    path = tmp_path / "notes [draft].png"
     path.write_text("no image")
     return path
 
@@ -64,7 +64,7 @@ def text(tmp_path: Path) -> Path:
 def test_the_tour(run: Run, photo: Callable[..., Path], text: Path) -> None:
     enrolled = run("enroll", "ada", photo(1, 0), text, photo(1, 1))
     assert enrolled.exit_code == ExitCode.OK
-    assert "2 references kept." in enrolled.output
+    assert "2 face references kept." in enrolled.output
     assert "IMAGE_FORMAT_UNSUPPORTED" in enrolled.output
     accepted = run("verify", "ada", photo(1, 5))
     assert accepted.exit_code == ExitCode.OK
@@ -74,7 +74,7 @@ def test_the_tour(run: Run, photo: Callable[..., Path], text: Path) -> None:
     rejected = run("verify", "ada", photo(2), photo(3), text, "--target-far", "0.01")
     assert rejected.exit_code == ExitCode.REJECTED
     assert "rejected" in rejected.output
-    assert "notes [draft].txt" in rejected.output
+    assert "notes [draft].png" in rejected.output
     assert "too few impostor trials" not in rejected.output
 
 

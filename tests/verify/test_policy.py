@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from encode.errors import BundleCorrupt, PolicyMismatch, TargetFarUnavailable
 from encode.sample import Modality
 from verify.policy import Policy
+from verify.score_summary import summarize
 
 MakePolicy = Callable[..., Policy]
 DIGEST = "d" * 64
@@ -26,6 +28,36 @@ def test_a_policy_reads_back_as_written(make_policy: MakePolicy) -> None:
     assert again.to_json() == policy.to_json()
     assert again.id == policy.id
     assert len(policy.id) == 16
+
+
+def test_a_policy_carries_its_scores_along(make_policy: MakePolicy) -> None:
+    generator = np.random.default_rng(0)
+    scores = summarize(generator.normal(3, 2, 900), generator.normal(-3, 2, 5_000))
+    policy = make_policy(DIGEST, scores=scores)
+    again = Policy.from_json(policy.to_json())
+    assert again == policy
+    assert again.scores == scores
+    assert policy.id != make_policy(DIGEST).id
+
+
+def test_a_policy_from_before_there_were_scores_keeps_its_bytes_and_id(make_policy: MakePolicy) -> None:
+    """Every key that such a policy holds, and none that it does not: its id is the digest of these bytes."""
+    written = make_policy(DIGEST).to_json()
+    assert list(json.loads(written)) == [
+        "version",
+        "modality",
+        "model_digest",
+        "created",
+        "corpus",
+        "impostor",
+        "references",
+        "trials",
+        "interval",
+        "table",
+        "default_target_far",
+    ]
+    assert Policy.from_json(written).scores is None
+    assert Policy.from_json(written).to_json() == written
 
 
 def test_the_id_follows_the_content(make_policy: MakePolicy) -> None:
@@ -93,6 +125,9 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "a digest that is none": {"model_digest": "x" * 64},
     "a time without a zone": {"created": "2025-03-01T00:00:00"},
     "another version": {"version": 2},
+    "scores that do not add up": {
+        "scores": {"genuine": {"count": 9, "extremes": [1.0]}, "impostor": {"count": 1, "extremes": [0.0]}}
+    },
     "an unknown key": {"remark": "trust me"},
     "measured on test people": {"corpus": {"name": "x", "digest": DIGEST, "people": 9, "role": "test"}},
 }

@@ -15,7 +15,8 @@ from verify.status import CODES, code_of, error_classes, from_rpc_error, to_stat
 EXPECTED = {
     "INVALID_ARGUMENT": {"InputError", "FieldMissing", "FieldInvalid", "WrongModality", "SampleError", "SampleEmpty"}
     | {"SampleTooLarge", "ImageFormatUnsupported", "ImageCorrupt", "ImageTooManyPixels", "ImageTooSmall"}
-    | {"ImageAnimated", "CropInvalid"},
+    | {"ImageAnimated", "CropInvalid", "StrokesUneven", "StrokesInvalid", "StrokesTooShort", "StrokesTooLong"}
+    | {"StrokesTimeReversed", "StrokesMotionless", "PenNeverDown", "StrokesFileInvalid"},
     "NOT_FOUND": {"NotFound", "PersonUnknown", "ModelUnknown"},
     "ALREADY_EXISTS": {"RequestIdReused"},
     "ABORTED": {"Conflict", "VersionConflict"},

@@ -136,7 +136,7 @@ def test_too_few_references_are_refused(seal: Callable[..., Path], face: Face, t
 def test_modalities_without_a_common_policy_are_refused(models: Models) -> None:
     face_model = models[Modality.FACE]
     both = Verifier({Modality.FACE: face_model, Modality.SIGNATURE: face_model}, MemoryStore())
-    with pytest.raises(TargetFarUnavailable, match="face and signature together"):
+    with pytest.raises(TargetFarUnavailable, match="the face model's policy holds no scores"):
         both.decide({Modality.FACE: [9.0], Modality.SIGNATURE: [9.0]})
     unmeasured = Verifier({Modality.FACE: replace(face_model, policy=None)}, MemoryStore())
     with pytest.raises(TargetFarUnavailable, match="no policy was measured"):

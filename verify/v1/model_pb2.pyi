@@ -39,10 +39,12 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., model_digest: _Optional[str] = ..., embedding_size: _Optional[int] = ..., policy_id: _Optional[str] = ..., target_fars: _Optional[_Iterable[float]] = ..., default_target_far: _Optional[float] = ...) -> None: ...
 
 class GetPolicyRequest(_message.Message):
-    __slots__ = ("modality",)
+    __slots__ = ("modality", "fused_with")
     MODALITY_FIELD_NUMBER: _ClassVar[int]
+    FUSED_WITH_FIELD_NUMBER: _ClassVar[int]
     modality: _sample_pb2.Modality
-    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ...) -> None: ...
+    fused_with: _containers.RepeatedScalarFieldContainer[_sample_pb2.Modality]
+    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., fused_with: _Optional[_Iterable[_Union[_sample_pb2.Modality, str]]] = ...) -> None: ...
 
 class GetPolicyResponse(_message.Message):
     __slots__ = ("policy",)
@@ -51,7 +53,7 @@ class GetPolicyResponse(_message.Message):
     def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("policy_id", "modality", "model_digest", "created", "corpus", "corpus_digest", "corpus_people", "impostor", "references", "genuine_trials", "impostor_trials", "interval_method", "interval_confidence", "default_target_far", "rows")
+    __slots__ = ("policy_id", "modality", "model_digest", "created", "corpus", "corpus_digest", "corpus_people", "impostor", "references", "genuine_trials", "impostor_trials", "interval_method", "interval_confidence", "default_target_far", "rows", "parts")
     POLICY_ID_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +69,7 @@ class Policy(_message.Message):
     INTERVAL_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     policy_id: str
     modality: _sample_pb2.Modality
     model_digest: str
@@ -82,7 +85,8 @@ class Policy(_message.Message):
     interval_confidence: float
     default_target_far: float
     rows: _containers.RepeatedCompositeFieldContainer[PolicyRow]
-    def __init__(self, policy_id: _Optional[str] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., model_digest: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., corpus: _Optional[str] = ..., corpus_digest: _Optional[str] = ..., corpus_people: _Optional[int] = ..., impostor: _Optional[str] = ..., references: _Optional[int] = ..., genuine_trials: _Optional[int] = ..., impostor_trials: _Optional[int] = ..., interval_method: _Optional[str] = ..., interval_confidence: _Optional[float] = ..., default_target_far: _Optional[float] = ..., rows: _Optional[_Iterable[_Union[PolicyRow, _Mapping]]] = ...) -> None: ...
+    parts: _containers.RepeatedCompositeFieldContainer[Policy]
+    def __init__(self, policy_id: _Optional[str] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., model_digest: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., corpus: _Optional[str] = ..., corpus_digest: _Optional[str] = ..., corpus_people: _Optional[int] = ..., impostor: _Optional[str] = ..., references: _Optional[int] = ..., genuine_trials: _Optional[int] = ..., impostor_trials: _Optional[int] = ..., interval_method: _Optional[str] = ..., interval_confidence: _Optional[float] = ..., default_target_far: _Optional[float] = ..., rows: _Optional[_Iterable[_Union[PolicyRow, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ...) -> None: ...
 
 class PolicyRow(_message.Message):
     __slots__ = ("target_far", "threshold", "achieved_far", "frr", "beyond_evidence")

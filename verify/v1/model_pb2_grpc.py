@@ -56,7 +56,7 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicy(self, request, context):
-        """The thresholds in force for a modality, with the evidence behind them.
+        """The thresholds in force for a modality, or for several of one call, with the evidence behind them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,5 +1,6 @@
 from verify.v1 import sample_pb2 as _sample_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -7,20 +8,35 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ModalityStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODALITY_STATUS_UNSPECIFIED: _ClassVar[ModalityStatus]
+    MODALITY_STATUS_USED: _ClassVar[ModalityStatus]
+    MODALITY_STATUS_UNUSABLE: _ClassVar[ModalityStatus]
+    MODALITY_STATUS_NOT_ENROLLED: _ClassVar[ModalityStatus]
+    MODALITY_STATUS_NOT_SENT: _ClassVar[ModalityStatus]
+MODALITY_STATUS_UNSPECIFIED: ModalityStatus
+MODALITY_STATUS_USED: ModalityStatus
+MODALITY_STATUS_UNUSABLE: ModalityStatus
+MODALITY_STATUS_NOT_ENROLLED: ModalityStatus
+MODALITY_STATUS_NOT_SENT: ModalityStatus
+
 class VerifyRequest(_message.Message):
-    __slots__ = ("collection", "person", "samples", "target_far")
+    __slots__ = ("collection", "person", "samples", "target_far", "accept_partial")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     PERSON_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
     TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_PARTIAL_FIELD_NUMBER: _ClassVar[int]
     collection: str
     person: str
     samples: _containers.RepeatedCompositeFieldContainer[_sample_pb2.Sample]
     target_far: float
-    def __init__(self, collection: _Optional[str] = ..., person: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[_sample_pb2.Sample, _Mapping]]] = ..., target_far: _Optional[float] = ...) -> None: ...
+    accept_partial: bool
+    def __init__(self, collection: _Optional[str] = ..., person: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[_sample_pb2.Sample, _Mapping]]] = ..., target_far: _Optional[float] = ..., accept_partial: _Optional[bool] = ...) -> None: ...
 
 class VerifyResponse(_message.Message):
-    __slots__ = ("accepted", "log_likelihood_ratio", "probability", "threshold", "target_far", "beyond_evidence", "policy_id", "modalities", "samples")
+    __slots__ = ("accepted", "log_likelihood_ratio", "probability", "threshold", "target_far", "beyond_evidence", "policy_id", "modalities", "samples", "complete")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     LOG_LIKELIHOOD_RATIO_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +46,7 @@ class VerifyResponse(_message.Message):
     POLICY_ID_FIELD_NUMBER: _ClassVar[int]
     MODALITIES_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
     accepted: bool
     log_likelihood_ratio: float
     probability: float
@@ -39,17 +56,20 @@ class VerifyResponse(_message.Message):
     policy_id: str
     modalities: _containers.RepeatedCompositeFieldContainer[ModalityEvidence]
     samples: _containers.RepeatedCompositeFieldContainer[SampleEvidence]
-    def __init__(self, accepted: _Optional[bool] = ..., log_likelihood_ratio: _Optional[float] = ..., probability: _Optional[float] = ..., threshold: _Optional[float] = ..., target_far: _Optional[float] = ..., beyond_evidence: _Optional[bool] = ..., policy_id: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[ModalityEvidence, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[SampleEvidence, _Mapping]]] = ...) -> None: ...
+    complete: bool
+    def __init__(self, accepted: _Optional[bool] = ..., log_likelihood_ratio: _Optional[float] = ..., probability: _Optional[float] = ..., threshold: _Optional[float] = ..., target_far: _Optional[float] = ..., beyond_evidence: _Optional[bool] = ..., policy_id: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[ModalityEvidence, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[SampleEvidence, _Mapping]]] = ..., complete: _Optional[bool] = ...) -> None: ...
 
 class ModalityEvidence(_message.Message):
-    __slots__ = ("modality", "log_likelihood_ratio", "model_digest")
+    __slots__ = ("modality", "log_likelihood_ratio", "model_digest", "status")
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     LOG_LIKELIHOOD_RATIO_FIELD_NUMBER: _ClassVar[int]
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     modality: _sample_pb2.Modality
     log_likelihood_ratio: float
     model_digest: str
-    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., log_likelihood_ratio: _Optional[float] = ..., model_digest: _Optional[str] = ...) -> None: ...
+    status: ModalityStatus
+    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., log_likelihood_ratio: _Optional[float] = ..., model_digest: _Optional[str] = ..., status: _Optional[_Union[ModalityStatus, str]] = ...) -> None: ...
 
 class SampleEvidence(_message.Message):
     __slots__ = ("index", "modality", "acquired", "log_likelihood_ratio", "problem")
