@@ -6,12 +6,16 @@ Model cards follow Mitchell et al. 2019: what it is, what it was trained on, how
 from collections.abc import Sequence
 
 from encode.manifest import Manifest
-from train.identity_choice import Measured
+from encode.sample import Modality
+from eval.metrics import equal_error
+from train.fusion import Fused
+from train.identity_choice import REFERENCES, Measured
 from verify.policy import Policy
 
 
 def write_card(
     manifest: Manifest,
+    shape: tuple[int, ...],
     *,
     parameters: int,
     steps: int,
@@ -19,28 +23,32 @@ def write_card(
     development_eer: float,
     parity: float,
     identities: Sequence[Measured],
+    fused: Fused | None = None,
     policy: Policy | None,
 ) -> str:
-    """The card as Markdown."""
+    """The card as Markdown; `shape` is that of the encoder's input, (C, H, W) of an image or (C, T) of strokes."""
     sections = [
         f"# Model card: {manifest.name}",
-        _summary(manifest, parameters),
+        _summary(manifest, shape, parameters),
         _corpora(manifest),
         _training(manifest, steps, best_step, development_eer, parity),
         _identity(manifest, identities),
+        *([] if fused is None else [_matching(manifest, fused)]),
         _policy(policy),
-        _limits(),
+        _LIMITS[manifest.modality],
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _summary(manifest: Manifest, parameters: int) -> str:
-    height, width = (
-        next(step[side] for step in manifest.preprocessing if step["step"] == "resize") for side in ("height", "width")
-    )
+def _summary(manifest: Manifest, shape: tuple[int, ...], parameters: int) -> str:
+    match shape:
+        case (channels, height, width):
+            seen = f"{height} x {width} {'grey' if channels == 1 else 'colour'}"
+        case _:
+            seen = f"{shape[0]} features x {shape[1]} points in time"
     return (
-        f"A {manifest.modality.value} encoder: {parameters:,} trained parameters, input {height} x {width} grey, "
-        f"embedding of {manifest.embedding.size} values. Trained on {manifest.created}.\n\n"
+        f"A {manifest.modality.value} encoder: {parameters:,} trained parameters, input {seen}, "
+        f"embedding of {manifest.embedding.vector_size} values. Trained on {manifest.created}.\n\n"
         "Intended use: research on, and evaluation of, self-hosted verification. **Research use only**: the corpora "
         "below are published for research, and so are weights trained on them."
     )
@@ -59,22 +67,31 @@ def _corpora(manifest: Manifest) -> str:
 
 def _training(manifest: Manifest, steps: int, best_step: int, eer: float, parity: float) -> str:
     mirrored = "; it is of the network before mirror images are averaged in" if manifest.recipe.get("mirror") else ""
+    compared = (
+        "a genuine signature with another one or a forgery"
+        if manifest.modality is Modality.SIGNATURE
+        else "single samples"
+    )
     terms = ", ".join(f"{term['kind']} (weight {term['weight']:g})" for term in manifest.recipe["losses"])
+    if manifest.recipe["episodes"]:
+        parts = manifest.recipe["episode_weights"]
+        terms = ", ".join(f"{name} (weight {parts[name]:g})" for name in ("warping", "embedding", "supcon"))
     return (
         "## Training\n\n"
         f"Recipe `{manifest.recipe['name']}`, seed {manifest.recipe['seed']}: {terms}; {steps} steps, averaged weights "
-        f"of step {best_step}, where the EER over all pairs of single samples of background people was {eer:.2%} "
+        f"of step {best_step}, where the EER over all pairs of {compared} of background people was {eer:.2%} "
         f"(early stopping watched this figure, so it is optimistic{mirrored}). The ONNX file differs from the trained "
         f"network by at most {parity:.1e} at batches of 1, 2 and 64."
     )
 
 
 def _identity(manifest: Manifest, identities: Sequence[Measured]) -> str:
+    impostors = "skilled forgeries" if identities[0].skilled else "other people"
     lines = [
         "## Identity model",
         "",
         "Chosen on background people, each corpus scored with a background fitted on the other corpora "
-        "(up to 5 references; thresholds a posteriori). Best of each kind:",
+        f"(up to {REFERENCES} references; thresholds a posteriori; impostors: {impostors}). Best of each kind:",
         "",
         "| identity model | EER | FRR at FAR 1 % | genuine / impostor trials |",
         "|---|---|---|---|",
@@ -89,6 +106,24 @@ def _identity(manifest: Manifest, identities: Sequence[Measured]) -> str:
     calibration = manifest.identity.calibration
     lines += ["", f"Calibration: llr = {calibration.scale:.4f} · raw {calibration.offset:+.4f}."]
     return "\n".join(lines)
+
+
+def _matching(manifest: Manifest, fused: Fused) -> str:
+    matching = manifest.identity.matching
+    weights = {} if matching is None else matching.weights
+    eer = equal_error(fused.genuine, fused.impostor).rate
+    lines = [
+        "## Frame matching",
+        "",
+        "The score is a weighted sum of the Gaussian's log-density ratio and of warping distances between the probe's "
+        f"frames and each reference's, so that a template holds {manifest.embedding.size:,} values a reference. "
+        f"Weights fitted on background people ({len(fused.genuine):,} genuine trials, {len(fused.impostor):,} of "
+        f"forgeries, half of them made as quick as the writer; EER there {eer:.2%}):",
+        "",
+        "| part | weight |",
+        "|---|---|",
+    ]
+    return "\n".join(lines + [f"| {name} | {weight:+.4g} |" for name, weight in weights.items()])
 
 
 def _policy(policy: Policy | None) -> str:
@@ -111,16 +146,26 @@ def _policy(policy: Policy | None) -> str:
         )
     lines += [
         "",
-        "Error rates on other people, cameras and light differ: measure them on yours.",
+        "Error rates on other people and other devices differ: measure them on yours.",
     ]
     return "\n".join(lines)
 
 
-def _limits() -> str:
-    return (
+_LIMITS = {
+    Modality.FACE: (
         "## Limits\n\n"
         "- No liveness or presentation-attack detection: a photograph of a photograph is scored like a face.\n"
         "- No face detection: the input is a face crop, or an image with a crop box.\n"
         "- Trained on public figures and laboratory volunteers; error rates by age, sex and skin tone are not known "
         "and must be measured before use on people. Not for surveillance or for decisions without a human appeal."
-    )
+    ),
+    Modality.SIGNATURE: (
+        "## Limits\n\n"
+        "- A pen trajectory in time is needed, not a picture of a signature; a replayed recording is scored like the "
+        "hand that wrote it.\n"
+        "- Skilled forgeries of the corpora are by volunteers who practised for minutes; a trained forger may do "
+        "better.\n"
+        "- Trained on volunteers on a few kinds of tablet; error rates by age, handedness, script and device are not "
+        "known and must be measured before use on people. Not for decisions without a human appeal."
+    ),
+}

@@ -4,6 +4,7 @@ All pairs of the background people's samples are scored by Euclidean distance, o
 in between: this watches the embedding alone and needs nothing fitted.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
-from encode.preprocessing import Scale
 from eval.metrics import equal_error, frr_at, threshold_at_far
-from train.pixels import PixelSet
+from train.sample_set import SampleSet
+
+BATCH = 256
+"""Samples embedded at once; bounds memory, cannot change a result."""
 
 
 @dataclass(frozen=True)
@@ -25,38 +28,41 @@ class PairRates:
     frr_at_1: float
 
 
-def scale_pixels(pixels: Tensor, scale: Scale) -> Tensor:
-    """What `Scale` does when serving, on a batch of float32 (N, C, H, W) in [0, 1]."""
-    if scale.per_image:
-        centred = pixels - pixels.mean(dim=(1, 2, 3), keepdim=True)
-        deviation = pixels.flatten(1).std(dim=1, correction=0).clamp_min(1.0 / 255.0)
-        return centred / deviation[:, None, None, None]
-    mean = torch.tensor(scale.mean, dtype=torch.float32)[None, :, None, None]
-    std = torch.tensor(scale.std, dtype=torch.float32)[None, :, None, None]
-    return (pixels - mean) / std
-
-
-@torch.no_grad()
-def embed_pixels(network: nn.Module, pixels: Tensor, scale: Scale, *, bf16: bool = False) -> NDArray[np.float32]:
-    """uint8 (N, C, H, W) → embeddings float32 (N, D), in evaluation mode."""
+def embed_batches(network: nn.Module, batches: Iterable[Tensor], *, bf16: bool = False) -> NDArray[np.float32]:
+    """Batches of network inputs → all embeddings float32 (N, D), in evaluation mode."""
     network.eval()
     pieces = []
-    for start in range(0, len(pixels), 256):
-        batch = scale_pixels(pixels[start : start + 256].float() / 255.0, scale)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            pieces.append(network(batch.contiguous(memory_format=torch.channels_last)).float())
+    with torch.no_grad():
+        for batch in batches:
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                pieces.append(network(batch).float())
     embeddings: NDArray[np.float32] = torch.cat(pieces).numpy()
     return embeddings
 
 
-def pair_rates(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> PairRates:
-    """Rates over all pairs of the samples given. Raises TrainingError without genuine or without impostor pairs."""
+def embed_samples(network: nn.Module, samples: SampleSet, *, bf16: bool = False) -> NDArray[np.float32]:
+    """Embeddings float32 (N, D) of samples as serving would show them to the network."""
+    rows = torch.split(torch.arange(len(samples.labels)), BATCH)
+    return embed_batches(network, (samples.plain(part) for part in rows), bf16=bf16)
+
+
+def pair_rates(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], forged: NDArray[np.bool_] | None = None
+) -> PairRates:
+    """Rates over all pairs of the samples given, `forged` of which are skilled forgeries of the person in `labels`.
+
+    Where there are forgeries, the impostor pairs are those of a genuine sample and a forgery of it; otherwise those of
+    two people. Raises TrainingError without genuine or without impostor pairs.
+    """
     x = embeddings.astype(np.float64)
     squares = (x * x).sum(1)
     scores = -(squares[:, None] + squares[None, :] - 2.0 * x @ x.T)
     upper = np.triu_indices(len(x), k=1)
     same = (labels[:, None] == labels[None, :])[upper]
-    genuine, impostor = scores[upper][same], scores[upper][~same]
+    own = np.ones(len(x), np.bool_) if forged is None else ~forged
+    both, one = (own[:, None] & own[None, :])[upper], (own[:, None] ^ own[None, :])[upper]
+    genuine = scores[upper][same & both]
+    impostor = scores[upper][same & one if not own.all() else ~same]
     if not len(genuine) or not len(impostor):
         raise TrainingError("the background people give no genuine or no impostor pair", field="corpus")
     return PairRates(
@@ -64,6 +70,7 @@ def pair_rates(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> Pa
     )
 
 
-def development_rates(network: nn.Module, people: PixelSet, scale: Scale, *, bf16: bool) -> PairRates:
+def development_rates(network: nn.Module, people: SampleSet, *, bf16: bool) -> PairRates:
     """Rates of `network` over all pairs of `people`."""
-    return pair_rates(embed_pixels(network, people.centre(), scale, bf16=bf16), people.labels.numpy())
+    embeddings = embed_samples(network, people, bf16=bf16)
+    return pair_rates(embeddings, people.labels.numpy(), people.forged.numpy())

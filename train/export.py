@@ -17,10 +17,10 @@ from encode.runtime import ort
 OPSET = 20
 PARITY_BATCHES = (1, 2, 64)
 PARITY_TOLERANCE = 1e-4
-"""Largest absolute difference allowed in any value of an embedding whose values lie in [−1, 1]."""
+"""Largest absolute difference allowed in any value of an embedding whose values lie within about ± 1."""
 
 
-def export_onnx(network: nn.Module, input_shape: tuple[int, int, int]) -> bytes:
+def export_onnx(network: nn.Module, input_shape: tuple[int, ...]) -> bytes:
     """The network as one self-contained ONNX file with a free batch size and no trace of where it was made.
 
     Parameters
@@ -72,7 +72,7 @@ def _clear_annotations(message: Message) -> None:
 
 
 @torch.no_grad()
-def check_parity(network: nn.Module, data: bytes, input_shape: tuple[int, int, int]) -> float:
+def check_parity(network: nn.Module, data: bytes, input_shape: tuple[int, ...]) -> float:
     """Largest absolute difference between network and ONNX over `PARITY_BATCHES`; raises TrainingError beyond it."""
     session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
     generator = torch.Generator().manual_seed(0)

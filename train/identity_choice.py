@@ -3,9 +3,12 @@
 For every corpus in turn, W and the impostor density are fitted on the background people of the other corpora, and the
 people of this one are enrolled and probed. That is the situation of a customer, whose camera no training corpus knows.
 The candidate with the lowest cost over all corpora wins; its scores also give the calibration.
+
+Where people of a corpus were forged, the trials are theirs alone and the impostors are their skilled forgeries: a
+signature is asked to keep out those. A forgery is an impostor and nothing else, never a reference and never in W.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +20,15 @@ from enroll.identity import IdentityModel
 from eval.metrics import equal_error, frr_at, threshold_at_far
 from train.background import fit_background
 from train.calibration import fit_calibration
+from train.embedding import Embedded
 
 Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 DRAWS = 5
 REFERENCES = 5
+WITHIN = (0.1, 0.5, 0.8)
+TOTAL = (0.1, 0.5, 0.9)
+"""Shrinkages of W and of the impostor density that are compared."""
 LEAST_REFERENCES = 2
 """Whoever has fewer is left out for every candidate, also where one would do: all face the same trials."""
 
@@ -51,6 +57,7 @@ class Measured:
     frr_at_1: float
     genuine: Array
     impostor: Array
+    skilled: bool = False
 
     @property
     def cost(self) -> float:
@@ -60,32 +67,29 @@ class Measured:
 
 def default_candidates(recent: int = 5, anchors: int = 5) -> list[Candidate]:
     """Every covariance kind, with the shrinkages worth comparing."""
-    found = []
-    for within in (0.1, 0.5, 0.8):
-        for total in (0.1, 0.5, 0.9):
-            for strength in (5.0, 15.0, 50.0):
-                identity = IdentitySpec(kind="map", strength=strength, recent=recent, anchors=anchors)
-                found.append(Candidate(identity, within, total))
-            found.append(Candidate(IdentitySpec(kind="pooled", recent=recent, anchors=anchors), within, total))
+    specs = [
+        IdentitySpec(kind="map", strength=strength, recent=recent, anchors=anchors) for strength in (5.0, 15.0, 50.0)
+    ]
+    specs.append(IdentitySpec(kind="pooled", recent=recent, anchors=anchors))
+    found = [Candidate(spec, within, total) for within in WITHIN for total in TOTAL for spec in specs]
     for kind in ("spherical", "diagonal", "full_oas", "full_ledoit_wolf"):
-        found += [
-            Candidate(IdentitySpec(kind=kind, recent=recent, anchors=anchors), 0.5, total) for total in (0.1, 0.5, 0.9)
-        ]
+        found += given_candidates(IdentitySpec(kind=kind, recent=recent, anchors=anchors))
     return found
 
 
-def choose_identity(
-    embeddings: Array, labels: Labels, corpora: Sequence[str], candidates: Sequence[Candidate], *, seed: int
-) -> list[Measured]:
-    """Measure every candidate; best first.
+def given_candidates(identity: IdentitySpec) -> list[Candidate]:
+    """One identity model, with the shrinkages worth comparing for it; W's cannot matter to kinds that do not use it."""
+    shrinkages = WITHIN if identity.kind in ("map", "pooled", "diagonal_map") else (0.5,)
+    return [Candidate(identity, within, total) for within in shrinkages for total in TOTAL]
 
-    embeddings (N, D), labels (N,) person index, corpora: name of the corpus of each sample (N,).
-    """
+
+def choose_identity(embedded: Embedded, candidates: Sequence[Candidate], *, seed: int) -> list[Measured]:
+    """Measure every candidate on the background people; best first."""
     measured = []
     for candidate in candidates:
-        genuine, impostor = leave_one_corpus_out(embeddings, labels, corpora, candidate, seed=seed)
+        genuine, impostor = leave_one_corpus_out(embedded, candidate, seed=seed)
         eer, frr = equal_error(genuine, impostor).rate, frr_at(genuine, threshold_at_far(impostor, 0.01))
-        measured.append(Measured(candidate, eer, frr, genuine, impostor))
+        measured.append(Measured(candidate, eer, frr, genuine, impostor, skilled=bool(embedded.forged.any())))
     return sorted(measured, key=lambda entry: entry.cost)
 
 
@@ -94,51 +98,49 @@ def calibrate(measured: Measured) -> CalibrationSpec:
     return fit_calibration(measured.genuine, measured.impostor)
 
 
-def leave_one_corpus_out(
-    embeddings: Array, labels: Labels, corpora: Sequence[str], candidate: Candidate, *, seed: int
-) -> tuple[Array, Array]:
+def leave_one_corpus_out(embedded: Embedded, candidate: Candidate, *, seed: int) -> tuple[Array, Array]:
     """Raw genuine and impostor scores of every corpus under a background fitted on the others."""
-    names = np.asarray(corpora)
-    groups = [names == name for name in sorted(set(corpora))]
-    if len(groups) == 1:
-        # One corpus only: halves of its people take the place of corpora.
-        halves = labels % 2 == 0
-        groups = [halves, ~halves]
     genuine: list[Array] = []
     impostor: list[Array] = []
-    for number, group in enumerate(groups):
+    for number, group in enumerate(corpus_groups(embedded)):
         others = fit_background(
-            embeddings[~group],
-            labels[~group],
+            *embedded.part(~group).own,
             within_shrinkage=candidate.within_shrinkage,
             total_shrinkage=candidate.total_shrinkage,
         )
         model = IdentityModel(candidate.identity.model_copy(update={"calibration": CalibrationSpec()}), others)
-        _score_group(model, embeddings[group], labels[group], (seed, number), genuine, impostor)
+        skilled = bool(embedded.forged.any())
+        for own_scores, others_scores in _score_group(model, embedded.part(group), (seed, number), skilled=skilled):
+            genuine.append(own_scores)
+            impostor.append(others_scores)
     if not genuine or not impostor:
         raise TrainingError("too few background people with several samples to choose an identity model")
     return np.concatenate(genuine), np.concatenate(impostor)
 
 
+def corpus_groups(embedded: Embedded) -> list[NDArray[np.bool_]]:
+    """bool (N,) for each corpus, true at its samples; of a single corpus, for halves of its people."""
+    names = np.asarray(embedded.corpora)
+    groups = [names == name for name in sorted(set(embedded.corpora))]
+    if len(groups) == 1:
+        halves = embedded.labels % 2 == 0
+        return [halves, ~halves]
+    return groups
+
+
 def _score_group(
-    model: IdentityModel,
-    x: Array,
-    labels: Labels,
-    seed: tuple[int, int],
-    genuine: list[Array],
-    impostor: list[Array],
-) -> None:
+    model: IdentityModel, group: Embedded, seed: tuple[int, int], *, skilled: bool
+) -> Iterator[tuple[Array, Array]]:
+    """Genuine and impostor scores of every person of the group and every draw of references."""
     generator = np.random.default_rng(seed)
-    people = np.unique(labels)
-    if len(people) < 2:
-        return
-    for person in people:
-        own = np.flatnonzero(labels == person)
+    x, labels, forged = group.x, group.labels, group.forged
+    for person in np.unique(labels):
+        own = np.flatnonzero((labels == person) & ~forged)
+        impostors = (labels == person) & forged if skilled else labels != person
         references = min(REFERENCES, len(own) - 1)
-        if references < LEAST_REFERENCES:
+        if references < LEAST_REFERENCES or not impostors.any():
             continue
         for _ in range(DRAWS):
             order = generator.permutation(own)
             scores = model.llr(model.fit(x[order[:references]]), x)
-            genuine.append(scores[order[references:]])
-            impostor.append(scores[labels != person])
+            yield scores[order[references:]], scores[impostors]

@@ -11,21 +11,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
-from train.augment import build_augmentation
 from train.checkpoint import load_checkpoint, save_checkpoint
-from train.development import PairRates, development_rates, scale_pixels
+from train.development import PairRates, development_rates
+from train.networks.bromley1993 import INPUT_SHAPE, Bromley1993Encoder
 from train.networks.chopra2005 import Chopra2005Encoder
+from train.networks.pen_residual import PenResidualConfig, PenResidualEncoder
 from train.networks.residual import ResidualConfig, ResidualEncoder
 from train.objective import Objective
-from train.pixels import PixelSet
-from train.recipe import Recipe
-from train.samplers import PairSampler, PeopleSampler
+from train.recipe import Optimisation, Recipe
+from train.sample_set import SampleSet
+from train.samplers import ForgeryPairSampler, PairSampler, PeopleSampler
 
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
@@ -49,20 +50,36 @@ def build_network(recipe: Recipe) -> nn.Module:
     options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in recipe.network_options.items()
     }
-    _, height, width = recipe.steps().shape
+    shape = recipe.steps().shape
     try:
+        if recipe.network == "bromley1993":
+            if shape != INPUT_SHAPE:
+                raise TrainingError(f"the 1993 network reads {INPUT_SHAPE}, not {shape}", field="preprocessing")
+            return Bromley1993Encoder(**options)
+        if recipe.network == "pen_residual":
+            return PenResidualEncoder(PenResidualConfig(**options))
         if recipe.network == "chopra2005":
             return Chopra2005Encoder(**options)
+        height, width = shape[-2:]
         return ResidualEncoder(ResidualConfig(**({"height": height, "width": width} | options)))
     except (TypeError, ValueError) as error:
         raise TrainingError(str(error).replace("__init__() ", ""), field="network_options") from error
 
 
-def build_sampler(recipe: Recipe, training: PixelSet) -> PeopleSampler | PairSampler:
+def build_sampler(recipe: Recipe, training: SampleSet) -> PeopleSampler | PairSampler | ForgeryPairSampler:
     """The sampler a recipe asks for."""
     batch = recipe.batch
+    if batch.pairs and batch.forged:
+        return ForgeryPairSampler(
+            training.labels,
+            training.forged,
+            pairs=batch.pairs,
+            seed=recipe.seed,
+            forged_share=batch.forged,
+            other_share=batch.others,
+        )
     if batch.pairs:
-        return PairSampler(training.labels, pairs=batch.pairs, seed=recipe.seed)
+        return PairSampler(training.labels, pairs=batch.pairs, seed=recipe.seed, forged=training.forged)
     return PeopleSampler(
         training.labels,
         people=batch.people,
@@ -71,6 +88,7 @@ def build_sampler(recipe: Recipe, training: PixelSet) -> PeopleSampler | PairSam
         seed=recipe.seed,
         groups=training.corpus_of,
         shares=batch.shares,
+        forged=training.forged,
     )
 
 
@@ -89,8 +107,8 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        training: PixelSet,
-        background: PixelSet | None,
+        training: SampleSet,
+        background: SampleSet | None,
         folder: Path,
         report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, losses: None,
     ) -> None:
@@ -98,19 +116,12 @@ class Trainer:
             raise TrainingError("training and background people must be disjoint", field="corpus")
         self.recipe, self.training, self.background = recipe, training, background
         self.folder, self.report = folder, report
-        self.scale = recipe.steps().scale
         network = build_network(recipe).to(memory_format=torch.channels_last)
         self.network: nn.Module = network
-        size = int(network(torch.zeros(2, *recipe.steps().shape)).shape[1])
-        self.objective = Objective(
-            recipe.losses, size=size, unit_norm=bool(network.unit_norm), people=len(training.people)
-        )
+        self.objective = self._build_objective(network)
         self.average = copy.deepcopy(network).eval()
-        parameters = [*self.network.parameters(), *self.objective.parameters()]
-        plan = recipe.optimisation
-        self.optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
-        self.augment = build_augmentation(recipe.augment, recipe.margin)
-        self.sampler = build_sampler(recipe, training)
+        self.optimizer = self._build_optimizer()
+        self.sampler = self._build_sampler()
         self.step = 0
         self.best: dict[str, Any] = {"eer": math.inf, "frr_at_1": math.inf, "step": 0, "weights": None}
 
@@ -135,20 +146,11 @@ class Trainer:
     def _train_step(self) -> dict[str, float]:
         plan = self.recipe.optimisation
         torch.manual_seed(_mix(self.recipe.seed, self.step))
-        rows = self.sampler.batch(self.step)
-        with torch.no_grad():
-            pixels: Tensor = scale_pixels(self.augment(self.training.pixels[rows]), self.scale)
-        rate = plan.rate * _schedule(self.step, plan.steps, plan.warmup)
+        rate = plan.rate * _schedule(plan, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.objective.progress(self.step / plan.steps)
         self.network.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=plan.bf16):
-            embeddings = self.network(pixels.contiguous(memory_format=torch.channels_last))
-        if isinstance(self.sampler, PairSampler):
-            loss, values = self.objective.of_pairs(embeddings.float())
-        else:
-            loss, values = self.objective(embeddings.float(), self.training.labels[rows])
+        loss, values = self._losses()
         if not math.isfinite(float(loss.detach())):
             raise TrainingError(
                 f"the loss is not finite at step {self.step}", field="optimisation.rate", fix="lower the rate"
@@ -158,8 +160,37 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         self.optimizer.step()
         self._update_average()
-        terms: dict[str, float] = values
-        return terms
+        return values
+
+    def _losses(self) -> tuple[Tensor, dict[str, float]]:
+        """The objective on the batch of this step: its total, and the values of its terms."""
+        objective = cast(Objective, self.objective)
+        rows = self.sampler.batch(self.step)
+        with torch.no_grad():
+            inputs: Tensor = self.training.drawn(rows, self.recipe)
+        objective.progress(self.step / self.recipe.optimisation.steps)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.optimisation.bf16):
+            embeddings = self.network(inputs)
+        found: tuple[Tensor, dict[str, float]]
+        if isinstance(self.sampler, PeopleSampler):
+            found = objective(embeddings.float(), self.training.labels[rows])
+        else:
+            found = objective.of_pairs(embeddings.float(), self.sampler.impostor)
+        return found
+
+    def _build_objective(self, network: nn.Module) -> nn.Module:
+        size = int(network(torch.zeros(2, *self.recipe.steps().shape)).shape[1])
+        return Objective(
+            self.recipe.losses, size=size, unit_norm=bool(network.unit_norm), people=len(self.training.people)
+        )
+
+    def _build_sampler(self) -> Any:
+        return build_sampler(self.recipe, self.training)
+
+    def _build_optimizer(self) -> torch.optim.Optimizer:
+        plan = self.recipe.optimisation
+        parameters = [*self.network.parameters(), *self.objective.parameters()]
+        return torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -176,7 +207,7 @@ class Trainer:
     def _evaluate(self, losses: dict[str, float]) -> None:
         rates = PairRates(math.nan, math.nan)
         if self.background is not None:
-            rates = development_rates(self.average, self.background, self.scale, bf16=self.recipe.optimisation.bf16)
+            rates = development_rates(self.average, self.background, bf16=self.recipe.optimisation.bf16)
         if rates.eer < self.best["eer"] or self.background is None:
             weights = {name: value.clone() for name, value in self.average.state_dict().items()}
             self.best = {"eer": rates.eer, "frr_at_1": rates.frr_at_1, "step": self.step, "weights": weights}
@@ -248,7 +279,9 @@ def _mix(seed: int, step: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}:{step}".encode(), digest_size=7).digest())
 
 
-def _schedule(step: int, steps: int, warmup: int) -> float:
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+def _schedule(plan: Optimisation, step: int) -> float:
+    if step < plan.warmup:
+        return (step + 1) / plan.warmup
+    if plan.schedule == "constant":
+        return 1.0
+    return 0.5 * (1.0 + math.cos(math.pi * (step - plan.warmup) / max(1, plan.steps - plan.warmup)))

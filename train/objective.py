@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
+from train.losses.bromley1993 import CosineTargets
 from train.losses.chopra2005 import ExponentialContrastive
 from train.losses.cosface import CosFace
 from train.losses.distance import Distance, EuclideanDistance, L1Distance
@@ -38,13 +39,15 @@ class Objective(nn.Module):
     def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
         return self._sum([term(embeddings, labels) for term in self.terms])
 
-    def of_pairs(self, embeddings: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The same for drawn pairs, embeddings (2·B, D) in the order of `PairSampler.batch`; pair losses only."""
+    def of_pairs(self, embeddings: Tensor, impostor: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The same for drawn pairs: embeddings (2·B, D), all left members first, and `impostor` (B,); pair losses only.
+
+        Raises TrainingError for a term that is none.
+        """
         left, right = embeddings.chunk(2)
-        impostor = torch.arange(len(left)) % 2
         values = []
         for name, term in zip(self.names, self.terms, strict=True):
-            if not isinstance(term, ExponentialContrastive | MarginContrastive):
+            if not isinstance(term, ExponentialContrastive | MarginContrastive | CosineTargets):
                 raise TrainingError(f"{name} is not a loss of single pairs", field="batch.pairs")
             values.append(loss_of_pairs(term, left, right, impostor))
         return self._sum(values)
@@ -55,6 +58,8 @@ class Objective(nn.Module):
 
 
 def _build(term: LossTerm, size: int, unit_norm: bool, people: int) -> nn.Module:
+    if term.kind == "bromley1993":
+        return CosineTargets(term.target)
     distance: Distance = L1Distance() if term.distance == "l1" else EuclideanDistance(unit_norm=unit_norm)
     if term.kind == "chopra2005":
         return ExponentialContrastive(distance, size)

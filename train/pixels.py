@@ -6,6 +6,7 @@ rotation sample what the photograph really holds there (edge pixels only where t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,9 +15,12 @@ from torch import Tensor
 
 from encode.errors import SampleError, TrainingError
 from encode.image import check_crop, decode_image
-from encode.preprocessing import Colour, Preprocessing, Resize
+from encode.preprocessing import Colour, Preprocessing, Resize, Scale
 from encode.sample import CropBox, ImageSample
+from encode.stroke_preprocessing import StrokePreprocessing
 from eval.corpora.corpus import Corpus, Row
+from train.augment import build_augmentation
+from train.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class PixelSet:
     ----------
     pixels : uint8 (N, 1, H + 2·margin_y, W + 2·margin_x).
     labels : int64 (N,), index into `people`.
+    scale : the last step of the preprocessing, from pixels to what the network reads.
     """
 
     pixels: Tensor
@@ -35,16 +40,47 @@ class PixelSet:
     corpus_of: tuple[str, ...]
     margin: tuple[int, int]
     unusable: int
+    scale: Scale
+
+    @cached_property
+    def forged(self) -> Tensor:
+        """bool (N,): faces are never forgeries."""
+        return torch.zeros(len(self.labels), dtype=torch.bool)
 
     def centre(self) -> Tensor:
         """uint8 (N, 1, H, W): the crops without their margins."""
         y, x = self.margin
         return self.pixels[:, :, y : self.pixels.shape[2] - y, x : self.pixels.shape[3] - x]
 
+    def drawn(self, rows: Tensor, recipe: Recipe) -> Tensor:
+        """Augmented network inputs of the rows, float32 (B, 1, H, W); torch's generator decides what is drawn."""
+        augment = build_augmentation(recipe.augment, self.margin)
+        return _for_network(augment(self.pixels[rows]), self.scale)
+
+    def plain(self, rows: Tensor) -> Tensor:
+        """Network inputs of the rows as serving would show them, float32 (B, 1, H, W)."""
+        return _for_network(self.centre()[rows].float() / 255.0, self.scale)
+
+
+def scale_pixels(pixels: Tensor, scale: Scale) -> Tensor:
+    """What `Scale` does when serving, on a batch of float32 (N, C, H, W) in [0, 1]."""
+    if scale.per_image:
+        centred = pixels - pixels.mean(dim=(1, 2, 3), keepdim=True)
+        deviation = pixels.flatten(1).std(dim=1, correction=0).clamp_min(1.0 / 255.0)
+        return centred / deviation[:, None, None, None]
+    mean = torch.tensor(scale.mean, dtype=torch.float32)[None, :, None, None]
+    std = torch.tensor(scale.std, dtype=torch.float32)[None, :, None, None]
+    return (pixels - mean) / std
+
+
+def _for_network(pixels: Tensor, scale: Scale) -> Tensor:
+    # Convolutions over four dimensions run faster with the channels last on a CPU.
+    return scale_pixels(pixels, scale).contiguous(memory_format=torch.channels_last)
+
 
 def load_pixels(
     corpus: Corpus,
-    preprocessing: Preprocessing,
+    steps: Preprocessing | StrokePreprocessing,
     *,
     margin: tuple[int, int],
     advance: Callable[[int, int], None] = lambda done, total: None,
@@ -54,7 +90,7 @@ def load_pixels(
     Raises TrainingError if no sample is usable, or for preprocessing that a margin cannot be cut with: the crops would
     not be what serving shows the encoder.
     """
-    _require_margin_steps(preprocessing)
+    preprocessing = _require_margin_steps(steps)
     crops, labels, kept, unusable = [], [], [], 0
     index = {person: number for number, person in enumerate(corpus.people)}
     for number, row in enumerate(corpus.rows, start=1):
@@ -75,6 +111,7 @@ def load_pixels(
         corpus_of=tuple(person.partition("/")[0] for person in corpus.people),
         margin=margin,
         unusable=unusable,
+        scale=preprocessing.scale,
     )
 
 
@@ -106,10 +143,11 @@ def _crop_with_margin(
     return np.asarray(resized, dtype=np.uint8)[None]
 
 
-def _require_margin_steps(preprocessing: Preprocessing) -> None:
-    match preprocessing.steps:
-        case [Colour(mode="L"), Resize(filter="bilinear")]:
-            return
+def _require_margin_steps(preprocessing: Preprocessing | StrokePreprocessing) -> Preprocessing:
+    if isinstance(preprocessing, Preprocessing):
+        match preprocessing.steps:
+            case [Colour(mode="L"), Resize(filter="bilinear")]:
+                return preprocessing
     raise TrainingError(
         "training reads grey images and resizes them bilinearly",
         field="preprocessing",

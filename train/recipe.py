@@ -11,8 +11,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from encode.errors import BundleCorrupt, TrainingError
+from encode.manifest import IdentitySpec
 from encode.preprocessing import Preprocessing
+from encode.sample import Modality
+from encode.stroke_preprocessing import StrokePreprocessing, read_preprocessing
 from train.augment import AugmentConfig
+from train.episodes import EpisodeConfig
+from train.fusion import Matching
+from train.jitter import JitterConfig
+from train.losses.episode import EpisodeWeights
+from train.pen_writer import PenVariation
+from train.people_split import SplitShares
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -22,7 +31,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 class LossTerm:
     """One addend of the objective. `kind` selects the file in `train.losses`; the rest are its parameters."""
 
-    kind: Literal["chopra2005", "hadsell2006", "supcon", "cosface"]
+    kind: Literal["bromley1993", "chopra2005", "hadsell2006", "supcon", "cosface"]
     weight: float = 1.0
     distance: Literal["euclidean", "l1"] = "euclidean"
     margin: float | None = None  # the loss's own: 1 for hadsell2006, 0.3 for cosface
@@ -30,16 +39,20 @@ class LossTerm:
     temperature: float = 0.1
     scale: float = 24.0
     ramp: float = 0.3
+    target: Annotated[float, Field(ge=-1.0, le=-0.9)] = -1.0  # bromley1993's cosine of pairs that are not genuine
 
 
 @dataclass(frozen=True)
 class Batch:
     """P people × K samples, `singles` people with one sample (two views each), and corpora's shares of P.
 
-    With `pairs` > 0 the batch is that many ordered pairs instead, half of them genuine, as in the 2005 paper.
+    With `pairs` > 0 the batch is that many ordered pairs instead, half of them genuine, as in the 2005 paper; with
+    `forged` > 0 too, that share of them is a genuine signature and a skilled forgery, `others` two writers, as in 1993.
     """
 
     pairs: NotNegative = 0
+    forged: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    others: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     people: Annotated[int, Field(ge=2)] = 40
     samples: Annotated[int, Field(ge=2)] = 4
     singles: NotNegative = 0
@@ -48,7 +61,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW with linear warm-up and cosine decay to zero; EMA of the weights; early stopping on background people."""
+    """AdamW with linear warm-up, then cosine decay to zero or a constant rate; EMA of the weights; early stopping on
+    background people."""
 
     steps: Positive = 4500
     rate: Annotated[float, Field(gt=0.0)] = 3e-3
@@ -56,6 +70,7 @@ class Optimisation:
     warmup: NotNegative = 200
     ema: float = 0.998
     clip: float = 5.0
+    schedule: Literal["cosine", "constant"] = "cosine"
     evaluate_every: Positive = 250
     patience: Positive = 8
     bf16: bool = True
@@ -63,12 +78,23 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run as data; with `mirror` the sealed network averages each face with its mirror image."""
+    """A training run as data.
+
+    Attributes
+    ----------
+    margin, augment, mirror : of faces; with `mirror` the sealed network averages each face with its mirror image.
+    members : networks trained with successive seeds, whose embeddings are put side by side; of pen_residual alone.
+    jitter : of signatures, the trajectories that are seen in training beside those recorded.
+    identity : fields of `encode.manifest.IdentitySpec` that are given; without any, every kind is tried.
+    hold_out : corpus, or part of one → share of its people, by a fixed hash, who are used for nothing at all
+        (`train.people_split.split_people`).
+    """
 
     name: str
-    network: Literal["residual", "chopra2005"]
+    network: Literal["residual", "chopra2005", "bromley1993", "pen_residual"]
     preprocessing: tuple[Mapping[str, Any], ...]
-    losses: Annotated[tuple[LossTerm, ...], Field(min_length=1)]
+    losses: tuple[LossTerm, ...] = ()
+    modality: Modality = Modality.FACE
     seed: NotNegative = 0
     margin: tuple[int, int] = (8, 7)
     batch: Batch = field(default_factory=Batch)
@@ -76,17 +102,47 @@ class Recipe:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network_options: Mapping[str, Any] = field(default_factory=dict)
     mirror: bool = False
+    members: Positive = 1
+    jitter: JitterConfig = field(default_factory=JitterConfig)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    hold_out: Mapping[str, Annotated[float, Field(ge=0.0, le=1.0)]] = field(default_factory=dict)
+    split: SplitShares = field(default_factory=SplitShares)
+    episodes: EpisodeConfig | None = None
+    matching: Matching | None = None
+    episode_weights: EpisodeWeights = field(default_factory=EpisodeWeights)
+    pen_variation: PenVariation = field(default_factory=PenVariation)
 
-    def steps(self) -> Preprocessing:
+    def steps(self) -> Preprocessing | StrokePreprocessing:
         """The preprocessing, validated."""
-        return Preprocessing(self.preprocessing)
+        return read_preprocessing(self.preprocessing, self.modality)
+
+    def given_identity(self) -> IdentitySpec | None:
+        """The identity model that the recipe gives, if it gives one. Raises pydantic's ValidationError."""
+        return IdentitySpec(**self.identity) if self.identity else None
 
     def describe(self) -> dict[str, Any]:
         """As plain data, for the manifest."""
         return dataclasses.asdict(self)
 
 
-_SECTIONS = {"batch": Batch, "optimisation": Optimisation, "augment": AugmentConfig}
+_SECTIONS = {
+    "batch": Batch,
+    "optimisation": Optimisation,
+    "augment": AugmentConfig,
+    "jitter": JitterConfig,
+    "episodes": EpisodeConfig,
+    "episode_weights": EpisodeWeights,
+    "pen_variation": PenVariation,
+    "split": SplitShares,
+    "matching": Matching,
+}
+_READ = {
+    "residual": Modality.FACE,
+    "chopra2005": Modality.FACE,
+    "bromley1993": Modality.SIGNATURE,
+    "pen_residual": Modality.SIGNATURE,
+}
+"""What each network reads."""
 _RECIPE = TypeAdapter(Recipe)
 
 
@@ -132,10 +188,38 @@ def parse_recipe(data: Mapping[str, Any]) -> Recipe:
         first = error.errors()[0]
         raise TrainingError(first["msg"], field=".".join(str(part) for part in first["loc"]) or "recipe") from error
     try:
-        recipe.steps()
+        shape = recipe.steps().shape
     except BundleCorrupt as error:
         raise TrainingError(error.message, field=error.field) from error
+    _require_agreement(recipe, shape)
     return recipe
+
+
+def _require_agreement(recipe: Recipe, shape: tuple[int, ...]) -> None:
+    """Network, preprocessing and modality must mean the same kind of sample."""
+    modality = recipe.modality
+    if _READ[recipe.network] is not modality:
+        raise TrainingError(f"the network {recipe.network} does not read a {modality.value}", field="modality")
+    if (len(shape) == 2) is not (modality is Modality.SIGNATURE):
+        raise TrainingError(f"these steps do not prepare a {modality.value}", field="preprocessing")
+    if recipe.mirror and modality is not Modality.FACE:
+        raise TrainingError("only faces have a mirror image", field="mirror")
+    if recipe.batch.forged and modality is not Modality.SIGNATURE:
+        raise TrainingError("only signatures have forgeries", field="batch.forged")
+    if (recipe.network == "pen_residual") is not (recipe.episodes is not None):
+        raise TrainingError("the network pen_residual, and no other, is trained on episodes", field="episodes")
+    if recipe.members > 1 and recipe.network != "pen_residual":
+        raise TrainingError(f"the network {recipe.network} has one member", field="members")
+    if recipe.matching is not None and recipe.network != "pen_residual":
+        raise TrainingError(f"the network {recipe.network} keeps no trace to match", field="matching")
+    if (recipe.episodes is None) is not bool(recipe.losses):
+        raise TrainingError("a recipe has losses, or episodes, which bring their own", field="losses")
+    if recipe.batch.forged + recipe.batch.others >= 1.0:
+        raise TrainingError("forged and other pairs leave no genuine ones", field="batch.forged")
+    try:
+        recipe.given_identity()
+    except ValidationError as error:
+        raise TrainingError(error.errors()[0]["msg"], field="identity") from error
 
 
 def _refuse_unknown(cls: type[Any], values: object, where: str) -> None:

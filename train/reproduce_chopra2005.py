@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from encode.errors import CorpusInvalid
 from encode.manifest import IdentitySpec
@@ -26,7 +25,7 @@ from eval.rates import measure
 from eval.results import KindResults
 from eval.trials import KINDS, ScoreTable, TrialKind
 from train.background import fit_background
-from train.development import embed_pixels
+from train.development import embed_samples
 from train.loop import Trainer
 from train.pixels import PixelSet, load_pixels
 from train.recipe import Recipe
@@ -83,7 +82,7 @@ def reproduce(
     yield from _outcomes("PCA-50 of pixels", corpus, parts, _pca_embeddings(corpus, recipes[0], parts), replicates)
     for recipe in recipes:
         embeddings = []
-        everyone = _everyone(corpus, recipe).centre()
+        everyone = _everyone(corpus, recipe)
         for number, test_people in enumerate(parts):
             folder = work / recipe.name / f"fold{number + 1}"
             found = _trained_embeddings(
@@ -98,18 +97,18 @@ def reproduce(
 def _trained_embeddings(
     corpus: Corpus,
     recipe: Recipe,
-    everyone: Tensor,
+    everyone: PixelSet,
     test_people: tuple[str, ...],
     folder: Path,
     progress: Callable[[str, int, int], None],
     label: str,
 ) -> Array:
-    """Embeddings of `everyone`, uint8 (400, 1, H, W), by a network that never saw `test_people`: float64 (400, D)."""
+    """Embeddings of `everyone` by a network that never saw `test_people`: float64 (400, D)."""
     training = corpus.only(set(corpus.people) - set(test_people))
     pixels = load_pixels(training, recipe.steps(), margin=recipe.margin)
     trainer = Trainer(recipe, pixels, None, folder, report=lambda step, steps, losses: progress(label, step, steps))
     network = trainer.run().network
-    return embed_pixels(network, everyone, recipe.steps().scale).astype(np.float64)
+    return embed_samples(network, everyone).astype(np.float64)
 
 
 def _pca_embeddings(corpus: Corpus, recipe: Recipe, parts: Sequence[tuple[str, ...]]) -> list[Array]:

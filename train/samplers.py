@@ -1,23 +1,33 @@
 """Which samples make up batch `step`: pure functions of (seed, step), so that a resumed run sees the same batches.
 
-`PeopleSampler`  P people × K samples each; every pair of the batch is then mined by masks (`train.losses.pairs`).
-`PairSampler`    ordered pairs, half genuine and half impostor, as in Chopra 2005.
+`PeopleSampler`      P people × K samples each; every pair of the batch is then mined by masks (`train.losses.pairs`).
+`PairSampler`        ordered pairs, half genuine and half impostor, as in Chopra 2005.
+`ForgeryPairSampler` pairs with a share of skilled forgeries, as in Bromley 1993.
+
+A forgery is never a sample of the person it imitates: it takes part in forged pairs and in nothing else.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from encode.errors import TrainingError
 
+Rows = NDArray[np.int64]
+
 
 class _ByPerson:
-    def __init__(self, labels: Tensor, seed: int) -> None:
+    """Rows by person; `members` holds genuine samples, `forgeries` those that imitate the person."""
+
+    def __init__(self, labels: Tensor, seed: int, forged: Tensor | None = None) -> None:
         self.labels = labels.numpy()
         self.seed = seed
-        self.members = {int(label): np.flatnonzero(self.labels == label) for label in np.unique(self.labels)}
+        false = np.zeros(len(self.labels), np.bool_) if forged is None else forged.numpy().astype(np.bool_)
+        self.members = _rows_by_label(self.labels, np.flatnonzero(~false))
+        self.forgeries = _rows_by_label(self.labels, np.flatnonzero(false))
         self.repeated = np.array([label for label, rows in self.members.items() if len(rows) > 1])
         self.single = np.array([label for label, rows in self.members.items() if len(rows) == 1])
         if len(self.repeated) < 2:
@@ -25,6 +35,10 @@ class _ByPerson:
 
     def generator(self, step: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, step))
+
+
+def _rows_by_label(labels: Rows, rows: Rows) -> dict[int, Rows]:
+    return {int(label): rows[labels[rows] == label] for label in np.unique(labels[rows])}
 
 
 class PeopleSampler(_ByPerson):
@@ -37,6 +51,7 @@ class PeopleSampler(_ByPerson):
     singles : how many people with a single sample join, with two views each.
     groups, shares : group of each person, and the share of P that some groups get; other groups share the rest evenly
         over their people.
+    forged : bool (N,), the samples that are forgeries; they are left out.
     """
 
     def __init__(
@@ -49,8 +64,9 @@ class PeopleSampler(_ByPerson):
         singles: int = 0,
         groups: tuple[str, ...] = (),
         shares: Mapping[str, float] | None = None,
+        forged: Tensor | None = None,
     ) -> None:
-        super().__init__(labels, seed)
+        super().__init__(labels, seed, forged)
         self.people, self.samples = min(people, len(self.repeated)), samples
         self.singles = min(singles, len(self.single))
         self.weights = self._person_weights(groups, shares or {})
@@ -65,9 +81,9 @@ class PeopleSampler(_ByPerson):
             rows.append(np.repeat([self.members[int(person)][0] for person in alone], 2))
         return torch.from_numpy(np.concatenate(rows))
 
-    def _draw(self, generator: np.random.Generator, person: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    def _draw(self, generator: np.random.Generator, person: int) -> Rows:
         members = self.members[person]
-        drawn: np.ndarray[tuple[int, ...], np.dtype[np.int64]] = generator.permutation(members)[: self.samples]
+        drawn: Rows = generator.permutation(members)[: self.samples]
         missing = self.samples - len(drawn)
         return drawn if missing == 0 else np.concatenate([drawn, generator.choice(members, missing)])
 
@@ -88,11 +104,12 @@ class PeopleSampler(_ByPerson):
 
 
 class PairSampler(_ByPerson):
-    """`pairs` ordered pairs a batch, every second one genuine."""
+    """`pairs` ordered pairs a batch, every second one genuine: `impostor` is bool (pairs,), Y of the papers."""
 
-    def __init__(self, labels: Tensor, *, pairs: int, seed: int) -> None:
-        super().__init__(labels, seed)
+    def __init__(self, labels: Tensor, *, pairs: int, seed: int, forged: Tensor | None = None) -> None:
+        super().__init__(labels, seed, forged)
         self.pairs = pairs
+        self.impostor = torch.arange(pairs) % 2 == 1
         self.everyone = np.array(sorted(self.members))
 
     def batch(self, step: int) -> Tensor:
@@ -109,3 +126,47 @@ class PairSampler(_ByPerson):
             left.append(first)
             right.append(second)
         return torch.tensor(left + right)
+
+
+class ForgeryPairSampler(_ByPerson):
+    """Pairs of two genuine signatures, of a genuine one and its forgery, and of two writers: 50, 40, 10 % in the paper.
+
+    A batch holds the kinds in this order; `impostor`, bool (pairs,), is false for the genuine pairs alone. Writers of
+    whom there is no forgery are drawn for the other kinds only, so that the shares hold for every batch; where nobody
+    was forged at all, the forged pairs become pairs of two writers.
+
+    Parameters
+    ----------
+    labels, forged : (N,) person index of each sample, and whether it is a forgery of that person.
+    pairs : how many a batch holds, at least 2.
+    forged_share, other_share : of the pairs; what is left is genuine. Shares are rounded to whole pairs.
+    """
+
+    def __init__(
+        self, labels: Tensor, forged: Tensor, *, pairs: int, seed: int, forged_share: float, other_share: float
+    ) -> None:
+        super().__init__(labels, seed, forged)
+        self.imitated = np.array([person for person in self.members if person in self.forgeries])
+        self.everyone = np.array(list(self.members))
+        self.genuine_pairs = pairs - round(pairs * forged_share) - round(pairs * other_share)
+        self.forged_pairs = round(pairs * forged_share) if len(self.imitated) else 0
+        self.other_pairs = pairs - self.genuine_pairs - self.forged_pairs
+        if self.genuine_pairs < 0:
+            raise TrainingError("the shares of forged and of other pairs leave no genuine ones", field="batch.pairs")
+        self.impostor = torch.arange(pairs) >= self.genuine_pairs
+
+    def batch(self, step: int) -> Tensor:
+        """Row indices (2·B,): the left members of all pairs, genuine throughout, then the right ones."""
+        generator = self.generator(step)
+        drawn = [
+            generator.choice(self.members[int(person)], 2, replace=False)
+            for person in generator.choice(self.repeated, self.genuine_pairs)
+        ]
+        if self.forged_pairs:
+            for person in generator.choice(self.imitated, self.forged_pairs):
+                own, forgery = self.members[int(person)], self.forgeries[int(person)]
+                drawn.append(np.array([generator.choice(own), generator.choice(forgery)]))
+        for _ in range(self.other_pairs):
+            pair = generator.choice(self.everyone, 2, replace=False)
+            drawn.append(np.array([generator.choice(self.members[int(person)]) for person in pair]))
+        return torch.from_numpy(np.stack(drawn).T.reshape(-1))

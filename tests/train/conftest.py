@@ -10,7 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from eval.corpora.corpus import Corpus
+from encode.sample import Modality, StrokesSample
+from eval.corpora.corpus import Corpus, Row
 from eval.corpora.folder import read_folder
 from train.pixels import PixelSet, load_pixels
 from train.recipe import Recipe, parse_recipe
@@ -18,6 +19,8 @@ from train.recipe import Recipe, parse_recipe
 HEIGHT, WIDTH = 32, 24
 
 WriteFaces = Callable[..., Path]
+Sign = Callable[[str, int, bool], StrokesSample]
+MakeSigners = Callable[..., Corpus]
 MakeRecipe = Callable[..., Recipe]
 
 
@@ -110,3 +113,70 @@ def background(people: Corpus, make_recipe: MakeRecipe) -> PixelSet:
     """The other four."""
     recipe = make_recipe()
     return load_pixels(people.only(people.people[6:]), recipe.steps(), margin=recipe.margin)
+
+
+def _sign(person: str, shot: int, forged: bool) -> StrokesSample:
+    """64 points at 100 Hz: a sum of waves of the person's own; a forger knows the shape and has another pace."""
+    draw = np.random.default_rng(list(person.encode()))
+    own = np.random.default_rng([shot, int(forged), *person.encode()])
+    amplitudes, phases = draw.uniform(20, 100, (2, 4)), draw.uniform(0, 2 * np.pi, (2, 4))
+    amplitudes = amplitudes * own.uniform(0.95, 1.05, (2, 4))
+    phases = phases + own.uniform(-0.1, 0.1, (2, 4))
+    u = np.linspace(0.0, 1.0, 64) ** (1.6 if forged else 1.0)
+    waves = 2 * np.pi * u[:, None] * np.array([1.0, 2.0, 3.0, 5.0])
+    x, y = ((amplitudes[axis] * np.sin(waves + phases[axis])).sum(1) for axis in (0, 1))
+    down = np.arange(64) % 23 != 22
+    return StrokesSample(tuple(x + 200 * u), tuple(y), tuple(np.arange(64) * 10.0), (), tuple(down.tolist()))
+
+
+@pytest.fixture(scope="session")
+def sign() -> Sign:
+    """``sign(person, shot, forged)``: one synthetic signature."""
+    return _sign
+
+
+@pytest.fixture(scope="session")
+def make_signers() -> MakeSigners:
+    """``make_signers(name, people, genuine=8, forgeries=4, unforged=())``: signatures in memory, read as from files."""
+
+    def make(
+        name: str, people: list[str], genuine: int = 8, forgeries: int = 4, unforged: tuple[str, ...] = ()
+    ) -> Corpus:
+        def row(person: str, shot: int, forged: bool) -> Row:
+            return Row(
+                id=f"{person}-{'f' if forged else 'g'}{shot:02}",
+                path=Path("nowhere"),
+                person=person,
+                modality=Modality.SIGNATURE,
+                kind="forgery" if forged else "genuine",
+                order=shot,
+                loader=lambda _: _sign(person, shot, forged),
+            )
+
+        rows = [row(person, shot, False) for person in people for shot in range(genuine)]
+        rows += [row(person, shot, True) for person in people if person not in unforged for shot in range(forgeries)]
+        return Corpus(name, rows)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_signature_recipe() -> MakeRecipe:
+    """``make_signature_recipe(steps=…, …)``: the shipped 1993 recipe, cut down to a few pairs and steps."""
+
+    def make(steps: int = 4, **changes: Any) -> Recipe:
+        data: dict[str, Any] = {
+            "name": "tiny signatures",
+            "modality": "signature",
+            "network": "bromley1993",
+            "preprocessing": [{"step": "bromley1993"}],
+            "losses": [{"kind": "bromley1993"}],
+            "network_options": {"unit_norm": True},
+            "batch": {"pairs": 20, "forged": 0.4, "others": 0.1},
+            "jitter": {"views": 2},
+            "identity": {"kind": "spherical", "recent": 6, "anchors": 0},
+        }
+        plan = {"steps": steps, "warmup": 2, "evaluate_every": 2, "bf16": False, "ema": 0.9, "rate": 5e-3}
+        return parse_recipe(data | changes | {"optimisation": plan | changes.get("optimisation", {})})
+
+    return make

@@ -8,8 +8,9 @@ from torch import nn
 
 from encode.errors import TrainingError
 from encode.preprocessing import Scale
-from train.development import PairRates, development_rates, embed_pixels, pair_rates, scale_pixels
-from train.pixels import PixelSet
+from eval.metrics import equal_error
+from train.development import PairRates, development_rates, embed_batches, embed_samples, pair_rates
+from train.pixels import PixelSet, scale_pixels
 
 Array = NDArray[np.float32]
 
@@ -109,18 +110,36 @@ class Mean(nn.Module):
         return x.flatten(1).mean(1, keepdim=True)
 
 
-def test_pixels_are_embedded_in_pieces_in_evaluation_mode() -> None:
+def test_samples_are_embedded_in_pieces_in_evaluation_mode() -> None:
     pixels = torch.randint(0, 256, (600, 1, 5, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(600, dtype=torch.int64)
+    faces = PixelSet(pixels, labels, ("anna",), ("x",), margin=(1, 1), unusable=0, scale=Scale())
     network = Mean().train()
-    found = embed_pixels(network, pixels, Scale())
+    found = embed_samples(network, faces)
     assert network.batches == [256, 256, 88]
     assert not network.was_training
     assert (found.shape, found.dtype) == ((600, 1), np.float32)
-    np.testing.assert_allclose(found[:, 0], pixels.float().flatten(1).mean(1).numpy() / 255, rtol=1e-5)
+    np.testing.assert_allclose(found[:, 0], pixels[:, 0, 1:4, 1:3].float().mean((1, 2)).numpy() / 255, rtol=1e-5)
 
 
 def test_the_margin_is_left_out(background: PixelSet) -> None:
-    expected = pair_rates(embed_pixels(Mean(), background.centre(), Scale()), background.labels.numpy())
-    found = development_rates(Mean(), background, Scale(), bf16=False)
+    whole = scale_pixels(background.centre().float() / 255.0, background.scale)
+    expected = pair_rates(embed_batches(Mean(), [whole]), background.labels.numpy())
+    found = development_rates(Mean(), background, bf16=False)
     assert found == expected
     assert isinstance(found, PairRates)
+
+
+def test_where_there_are_forgeries_they_are_the_impostors() -> None:
+    x, labels = embeddings(people=6, samples=6)
+    forged = np.tile([False, False, False, True, True, False], 6)
+    genuine, skilled = [], []
+    for i in range(len(x)):
+        for j in range(i):
+            score = -float(((x[i].astype(np.float64) - x[j]) ** 2).sum())
+            if labels[i] == labels[j] and not (forged[i] and forged[j]):
+                (skilled if forged[i] or forged[j] else genuine).append(score)
+    assert (len(genuine), len(skilled)) == (6 * 6, 6 * 8)
+    found = pair_rates(x, labels, forged)
+    assert found.eer == pytest.approx(equal_error(np.array(genuine), np.array(skilled)).rate)
+    assert pair_rates(x, labels, np.zeros(36, np.bool_)) == pair_rates(x, labels)

@@ -9,6 +9,7 @@ from encode.manifest import CalibrationSpec, IdentitySpec
 from enroll.identity import IdentityModel
 from train.background import fit_background
 from train.calibration import fit_calibration
+from train.embedding import Embedded
 from train.identity_choice import (
     DRAWS,
     REFERENCES,
@@ -17,6 +18,7 @@ from train.identity_choice import (
     calibrate,
     choose_identity,
     default_candidates,
+    given_candidates,
     leave_one_corpus_out,
 )
 
@@ -35,6 +37,12 @@ def people(counts: list[int], seed: int = 0, size: int = 6) -> tuple[Array, Labe
     return draw.normal(size=(len(counts), size))[labels] * 2 + draw.normal(size=(len(labels), size)) @ within, labels
 
 
+def embedded(x: Array, labels: Labels, corpora: list[str] | None = None, forged: object = False) -> Embedded:
+    """The samples of one corpus, unless it is told of each."""
+    flags = np.broadcast_to(np.asarray(forged, np.bool_), len(x))
+    return Embedded(x, labels, tuple(corpora or ["a"] * len(x)), flags)
+
+
 def test_every_kind_is_a_candidate() -> None:
     found = default_candidates(recent=3, anchors=2)
     kinds = {candidate.identity.kind for candidate in found}
@@ -50,7 +58,7 @@ def test_each_corpus_is_scored_by_what_the_others_taught() -> None:
     x, labels = people([4, 4, 3, 7, 4, 5])
     corpora = ["a" if label < 3 else "b" for label in labels]
     spec = MAP.identity.model_copy(update={"calibration": CalibrationSpec(scale=9.0, offset=9.0)})
-    genuine, impostor = leave_one_corpus_out(x, labels, corpora, Candidate(spec, 0.1, 0.1), seed=3)
+    genuine, impostor = leave_one_corpus_out(embedded(x, labels, corpora), Candidate(spec, 0.1, 0.1), seed=3)
     expected_genuine, expected_impostor = [], []
     for number, inside in enumerate([labels < 3, labels >= 3]):
         background = fit_background(x[~inside], labels[~inside], within_shrinkage=0.1, total_shrinkage=0.1)
@@ -73,23 +81,23 @@ def test_each_corpus_is_scored_by_what_the_others_taught() -> None:
 
 def test_one_corpus_is_halved_by_people() -> None:
     x, labels = people([4] * 8)
-    genuine, impostor = leave_one_corpus_out(x, labels, ["a"] * len(x), MAP, seed=0)
+    genuine, impostor = leave_one_corpus_out(embedded(x, labels), MAP, seed=0)
     halved = ["even" if label % 2 == 0 else "odd" for label in labels]
-    same, other = leave_one_corpus_out(x, labels, halved, MAP, seed=0)
+    same, other = leave_one_corpus_out(embedded(x, labels, halved), MAP, seed=0)
     np.testing.assert_allclose(genuine, same)
     np.testing.assert_allclose(impostor, other)
 
 
 def test_draws_follow_from_the_seed() -> None:
     x, labels = people([5] * 8)
-    runs = [leave_one_corpus_out(x, labels, ["a"] * len(x), MAP, seed=seed)[0] for seed in (1, 1, 2)]
+    runs = [leave_one_corpus_out(embedded(x, labels), MAP, seed=seed)[0] for seed in (1, 1, 2)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0], runs[2])
 
 
 def test_the_best_goes_first() -> None:
     x, labels = people([5] * 24)
-    found = choose_identity(x, labels, ["a"] * len(x), default_candidates(), seed=0)
+    found = choose_identity(embedded(x, labels), default_candidates(), seed=0)
     costs = [entry.cost for entry in found]
     assert costs == sorted(costs)
     assert len(found) == len(default_candidates())
@@ -99,7 +107,7 @@ def test_the_best_goes_first() -> None:
 
 def test_rates_are_those_of_counting() -> None:
     x, labels = people([4] * 20, seed=1)
-    (found,) = choose_identity(x, labels, ["a"] * len(x), [MAP], seed=0)
+    (found,) = choose_identity(embedded(x, labels), [MAP], seed=0)
     points = []
     for threshold in found.impostor:
         far, frr = float((found.impostor >= threshold).mean()), float((found.genuine < threshold).mean())
@@ -111,13 +119,13 @@ def test_rates_are_those_of_counting() -> None:
 
 def test_scores_that_are_all_equal_are_no_success() -> None:
     x, labels = people([3] * 8)
-    (found,) = choose_identity(np.ones_like(x), labels, ["a"] * len(x), [MAP], seed=0)
+    (found,) = choose_identity(embedded(np.ones_like(x), labels), [MAP], seed=0)
     assert found.eer == pytest.approx(0.5)
 
 
 def test_the_winners_scores_give_the_calibration() -> None:
     x, labels = people([5] * 12)
-    genuine, impostor = leave_one_corpus_out(x, labels, ["a"] * len(x), MAP, seed=0)
+    genuine, impostor = leave_one_corpus_out(embedded(x, labels), MAP, seed=0)
     measured = Measured(MAP, 0.1, 0.1, genuine, impostor)
     assert calibrate(measured) == fit_calibration(genuine, impostor)
 
@@ -126,13 +134,38 @@ def test_the_winners_scores_give_the_calibration() -> None:
 def test_too_few_samples_are_refused(counts: list[int]) -> None:
     x, labels = people(counts)
     with pytest.raises(TrainingError, match=r"two samples|several samples"):
-        leave_one_corpus_out(x, labels, ["a"] * len(x), MAP, seed=0)
+        leave_one_corpus_out(embedded(x, labels), MAP, seed=0)
 
 
 @pytest.mark.parametrize("candidate", default_candidates(), ids=Candidate.describe)
 def test_every_candidate_faces_the_same_trials(candidate: Candidate) -> None:
     """Kinds that need two references would otherwise be spared the people who have only one to give."""
     x, labels = people([2, 4, 2, 4, 3, 3])
-    genuine, impostor = leave_one_corpus_out(x, labels, ["a"] * len(x), candidate, seed=0)
+    genuine, impostor = leave_one_corpus_out(embedded(x, labels), candidate, seed=0)
     assert len(genuine) == DRAWS * 4
     assert len(impostor) == DRAWS * (4 + 7 + 7 + 8)
+
+
+def test_forgeries_are_the_impostors_and_nothing_else() -> None:
+    """Moved far away, they change no genuine score; and people of whom there is none are not claimed."""
+    x, labels = people([9, 9, 9, 9, 6, 6])
+    forged = (np.arange(len(x)) % 9 >= 6) & (labels < 4)
+    corpora = ["a" if label < 3 else "b" for label in labels]
+    genuine, impostor = leave_one_corpus_out(embedded(x, labels, corpora, forged), MAP, seed=0)
+    assert len(genuine) == DRAWS * 4 * (6 - REFERENCES)
+    assert len(impostor) == DRAWS * 4 * 3
+    away = np.where(forged[:, None], x + 1000.0, x)
+    same, far = leave_one_corpus_out(embedded(away, labels, corpora, forged), MAP, seed=0)
+    np.testing.assert_array_equal(genuine, same)
+    assert far.max() < impostor.min()
+    (found,) = choose_identity(embedded(x, labels, corpora, forged), [MAP], seed=0)
+    assert found.skilled
+    (plain,) = choose_identity(embedded(x, labels, corpora), [MAP], seed=0)
+    assert not plain.skilled
+
+
+def test_a_given_identity_is_compared_by_shrinkage_alone() -> None:
+    spherical = given_candidates(IdentitySpec(kind="spherical", recent=6, anchors=0))
+    assert {(candidate.identity.kind, candidate.identity.recent) for candidate in spherical} == {("spherical", 6)}
+    assert len(spherical) == len({candidate.total_shrinkage for candidate in spherical}) == 3
+    assert len(given_candidates(IdentitySpec(kind="map"))) == 9

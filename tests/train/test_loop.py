@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,14 +180,7 @@ def test_another_recipes_checkpoint_is_refused(make_recipe: MakeRecipe, run: Run
 def test_a_checkpoint_of_other_people_is_refused(make_recipe: MakeRecipe, run: Run, training: PixelSet) -> None:
     """Labels are places in a list of people: continued on another list they would mean somebody else."""
     run(make_recipe(3))
-    renamed = PixelSet(
-        training.pixels,
-        training.labels,
-        tuple(f"q{person}" for person in training.people),
-        training.corpus_of,
-        training.margin,
-        0,
-    )
+    renamed = replace(training, people=tuple(f"q{person}" for person in training.people))
     with pytest.raises(TrainingError, match="learned from other people"):
         run(make_recipe(3), people=renamed)
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from train.losses.bromley1993 import CosineTargets
 from train.losses.chopra2005 import ExponentialContrastive
 from train.losses.cosface import CosFace
-from train.losses.distance import Distance, EuclideanDistance, L1Distance
+from train.losses.distance import CosineDistance, Distance, EuclideanDistance, L1Distance
 from train.losses.hadsell2006 import MarginContrastive
 from train.losses.pairs import balanced, loss_of_pairs, masked_mean, pair_masks
 from train.losses.supcon import SupCon
@@ -21,6 +22,7 @@ DISTANCES: dict[str, Distance] = {
     "l1": L1Distance(),
     "euclidean": EuclideanDistance(unit_norm=False),
     "unit euclidean": EuclideanDistance(unit_norm=True),
+    "cosine": CosineDistance(),
 }
 
 
@@ -39,6 +41,9 @@ def apart(a: Tensor, b: Tensor, kind: str) -> float:
     differences = [float(left) - float(right) for left, right in zip(a, b, strict=True)]
     if kind == "l1":
         return sum(abs(difference) for difference in differences)
+    if kind == "cosine":
+        product = sum(float(left) * float(right) for left, right in zip(a, b, strict=True))
+        return 1.0 - product / math.sqrt(sum(float(left) ** 2 for left in a) * sum(float(right) ** 2 for right in b))
     return math.sqrt(sum(difference**2 for difference in differences))
 
 
@@ -62,7 +67,7 @@ def test_distances_are_those_of_all_pairs(kind: str) -> None:
     for i in range(8):
         for j in range(8):
             # Equal vectors are kept a hair apart, where the square root still has a slope.
-            nearest = 0.0 if kind == "l1" else 1e-4
+            nearest = 1e-4 if "euclidean" in kind else -1e-9
             assert float(found[i, j]) == pytest.approx(max(apart(x[i], x[j], kind), nearest), abs=1e-9)
     torch.testing.assert_close(DISTANCES[kind].between(x[:4], x[4:]), found[:4, 4:].diagonal())
 
@@ -121,6 +126,36 @@ def test_supcon_is_its_equation(temperature: float) -> None:
     assert float(SupCon(temperature)(x, LABELS)) == pytest.approx(sum(terms) / len(terms), abs=1e-6)
 
 
+@pytest.mark.parametrize("target", [-1.0, -0.9])
+def test_the_1993_loss_is_the_squared_error_of_the_cosine(target: float) -> None:
+    x = bounded()
+    expected = over_pairs(x, LABELS, "cosine", lambda d: (1 - d - 1) ** 2, lambda d: (1 - d - target) ** 2)
+    assert float(CosineTargets(target)(x, LABELS)) == pytest.approx(expected, abs=1e-9)
+    left, right, impostor = x[:4], x[4:], [False, True, True, False]
+    terms = [
+        (1 - apart(a, b, "cosine") - (target if y else 1.0)) ** 2 for a, b, y in zip(left, right, impostor, strict=True)
+    ]
+    found = loss_of_pairs(CosineTargets(target), left, right, torch.tensor(impostor))
+    assert float(found) == pytest.approx(sum(terms) / 4, abs=1e-9)
+
+
+def test_pairs_at_their_target_cost_nothing() -> None:
+    x = torch.tensor([[3.0, 0.0], [0.5, 0.0], [-2.0, 0.0]])
+    assert float(CosineTargets()(x, torch.tensor([0, 0, 1]))) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_1993_loss_is_finite_where_an_embedding_is_zero() -> None:
+    x = bounded().clone()
+    x[2], x[5] = 0.0, 0.0
+    x.requires_grad_()
+    loss = CosineTargets()
+    for value in (loss(x, LABELS), loss_of_pairs(loss, x[:4], x[4:], torch.tensor([0, 1, 0, 1]))):
+        (gradient,) = torch.autograd.grad(value, x)
+        assert math.isfinite(float(value.detach()))
+        assert bool(torch.isfinite(gradient).all())
+    assert float(CosineDistance()(x.detach())[2, 0]) == 1.0
+
+
 @pytest.mark.parametrize(("done", "margin"), [(0.0, 0.0), (0.15, 0.175), (0.3, 0.35), (1.0, 0.35)])
 def test_cosface_is_its_equation_with_a_margin_that_grows(done: float, margin: float) -> None:
     loss = CosFace(people=4, size=5, scale=24.0, margin=0.35, ramp=0.3).double()
@@ -160,6 +195,7 @@ def test_drawn_pairs_are_averaged_as_the_papers_do(kind: str) -> None:
 LOSSES: dict[str, Callable[[], nn.Module]] = {
     "chopra2005, l1": lambda: ExponentialContrastive(L1Distance(), 5),
     "chopra2005, euclidean": lambda: ExponentialContrastive(EuclideanDistance(unit_norm=False), 5),
+    "bromley1993": lambda: CosineTargets(-0.9),
     "hadsell2006": lambda: MarginContrastive(EuclideanDistance(unit_norm=False), 1.7),
     "hadsell2006, hard": lambda: MarginContrastive(EuclideanDistance(unit_norm=False), 1.7, hard=True),
     "supcon": lambda: SupCon(0.5),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from encode.errors import TrainingError
+from train.losses.bromley1993 import CosineTargets
 from train.losses.chopra2005 import ExponentialContrastive
 from train.losses.cosface import CosFace
 from train.losses.distance import EuclideanDistance, L1Distance
@@ -62,11 +63,12 @@ def test_terms_for_the_sphere_refuse_other_outputs(kind: Any) -> None:
 
 
 def test_drawn_pairs_take_pair_losses_only() -> None:
-    x = sphere()
-    terms = (LossTerm("chopra2005", weight=3.0, distance="l1"),)
-    total, values = Objective(terms, size=4, unit_norm=True, people=3).of_pairs(x)
-    expected = float(loss_of_pairs(ExponentialContrastive(L1Distance(), 4), x[:3], x[3:], torch.tensor([0, 1, 0])))
-    assert values == pytest.approx({"chopra2005": expected})
-    assert float(total) == pytest.approx(3.0 * expected)
+    x, impostor = sphere(), torch.tensor([False, True, False])
+    terms = (LossTerm("chopra2005", weight=3.0, distance="l1"), LossTerm("bromley1993", target=-0.9))
+    total, values = Objective(terms, size=4, unit_norm=True, people=3).of_pairs(x, impostor)
+    energies = float(loss_of_pairs(ExponentialContrastive(L1Distance(), 4), x[:3], x[3:], impostor))
+    cosines = float(loss_of_pairs(CosineTargets(-0.9), x[:3], x[3:], impostor))
+    assert values == pytest.approx({"chopra2005": energies, "bromley1993": cosines})
+    assert float(total) == pytest.approx(3.0 * energies + cosines)
     with pytest.raises(TrainingError, match="supcon is not a loss of single pairs"):
-        Objective((LossTerm("supcon"),), size=4, unit_norm=True, people=3).of_pairs(x)
+        Objective((LossTerm("supcon"),), size=4, unit_norm=True, people=3).of_pairs(x, impostor)

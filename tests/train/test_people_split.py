@@ -47,3 +47,23 @@ def test_people_in_two_corpora_are_found() -> None:
     with pytest.raises(CorpusOverlap, match="1 people are in both a and b") as caught:
         require_disjoint(corpus("a", ["anna", "boris"]), corpus("b", ["boris", "carla"]))
     assert "boris" not in str(caught.value)
+
+
+def test_a_share_of_people_can_be_held_out_of_everything() -> None:
+    held = {name for name in NAMES if role_of(name, 0.3) is Role.HELD_OUT}
+    assert len(held) == pytest.approx(1200, abs=120)
+    assert held < {name for name in NAMES if role_of(name, 0.5) is Role.HELD_OUT}
+    assert all(role_of(name, 0.3) is role_of(name) for name in NAMES if name not in held)
+    assert {role_of(name, 1.0) for name in NAMES} == {Role.HELD_OUT}
+    roles = {role_of(name) for name in held}
+    assert roles == {Role.TRAINING, Role.BACKGROUND, Role.POLICY}  # its hash is independent of the other
+
+
+def test_people_are_held_out_by_corpus() -> None:
+    everyone = ("a/anna", "a/boris", "b/anna", "b/carla")
+    parts = split_people(everyone, {"a": 1.0})
+    assert parts[Role.HELD_OUT] == ("a/anna", "a/boris")
+    assert split_people(everyone)[Role.HELD_OUT] == ()
+    parts = split_people(("s/old-1", "s/old-2", "s/new-1", "s2/old-1"), {"s": 0.0, "s/old": 1.0})
+    assert parts[Role.HELD_OUT] == ("s/old-1", "s/old-2")
+    assert split_people(("s/old-1", "s2/old-1"), {"s": 1.0})[Role.HELD_OUT] == ("s/old-1",)

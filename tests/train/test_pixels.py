@@ -17,8 +17,7 @@ from encode.image import crop_image, decode_image
 from encode.preprocessing import Preprocessing
 from encode.sample import CropBox, ImageSample, StrokesSample
 from eval.corpora.corpus import Corpus, Row
-from train.development import scale_pixels
-from train.pixels import load_pixels
+from train.pixels import load_pixels, scale_pixels
 
 Encoded = Callable[..., bytes]
 

@@ -90,7 +90,7 @@ def test_shipped_recipes_can_be_started(name: str) -> None:
 
 
 def test_the_recipes_that_the_shipped_models_name_are_there() -> None:
-    assert {"face", "face-chopra2005"} <= set(shipped_recipes())
+    assert {"face", "face-chopra2005", "signature-bromley1993"} <= set(shipped_recipes())
 
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -99,7 +99,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown key of the plan": ({"optimisation": {"lr": 1.0}}, "unknown key 'lr'", "optimisation"),
     "unknown key of a loss": ({"losses": [{"kind": "supcon", "tau": 1}]}, "unknown key 'tau'", "losses"),
     "unknown key of augmentation": ({"augment": {"blur": 1}}, "unknown key 'blur'", "augment"),
-    "unknown network": ({"network": "resnet"}, "'residual' or 'chopra2005'", "network"),
+    "unknown network": ({"network": "resnet"}, "'residual', 'chopra2005' or 'bromley1993'", "network"),
     "unknown loss": ({"losses": [{"kind": "triplet"}]}, "'supcon'", "losses.0.kind"),
     "unknown distance": ({"losses": [{"kind": "hadsell2006", "distance": "cosine"}]}, "'l1'", "losses.0.distance"),
     "loss without a kind": ({"losses": [{}]}, "required", "losses.0.kind"),
@@ -120,6 +120,14 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "name a number": ({"name": 3}, "string", "name"),
     "unknown step": ({"preprocessing": [{"step": "blur"}]}, "'blur'", "preprocessing.0"),
     "no scaling": ({"preprocessing": PLAIN["preprocessing"][:2]}, "`scale` as the last", "preprocessing"),
+    "modality of another network": ({"modality": "signature"}, "does not read a signature", "modality"),
+    "unknown modality": ({"modality": "voice"}, "'face'", "modality"),
+    "target too lenient": ({"losses": [{"kind": "bromley1993", "target": 0.0}]}, "-0.9", "losses.0.target"),
+    "forgeries of faces": ({"batch": {"forged": 0.4}}, "only signatures", "batch.forged"),
+    "unknown identity": ({"identity": {"kind": "cubic"}}, "'spherical'", "identity"),
+    "held out twice": ({"hold_out": {"lfw": 2.0}}, "less than or equal to 1", "hold_out.lfw"),
+    "pace backwards": ({"jitter": {"pace": 1.0}}, "below 1", "jitter"),
+    "negative views": ({"jitter": {"views": -1}}, "at least 0", "jitter"),
     "preprocessing text": ({"preprocessing": "grey"}, "tuple", "preprocessing"),
 }
 
@@ -130,6 +138,38 @@ def test_a_bad_recipe_is_refused_by_its_key(name: str) -> None:
     with pytest.raises(TrainingError, match=message) as caught:
         parse_recipe(PLAIN | changes)
     assert caught.value.field == field
+
+
+SIGNATURE = PLAIN | {
+    "modality": "signature",
+    "network": "bromley1993",
+    "preprocessing": [{"step": "bromley1993"}],
+    "losses": [{"kind": "bromley1993"}],
+}
+BAD_SIGNATURE: dict[str, tuple[dict[str, Any], str, str]] = {
+    "steps of images": ({"preprocessing": PLAIN["preprocessing"]}, "do not prepare a signature", "preprocessing"),
+    "mirrored": ({"mirror": True}, "mirror image", "mirror"),
+    "no genuine pairs": ({"batch": {"forged": 0.8, "others": 0.2}}, "leave no genuine", "batch.forged"),
+    "of a face": ({"modality": "face"}, "cannot read strokes|does not read", "preprocessing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SIGNATURE)
+def test_a_bad_signature_recipe_is_refused_by_its_key(name: str) -> None:
+    changes, message, field = BAD_SIGNATURE[name]
+    assert parse_recipe(SIGNATURE).steps().shape == (8, 200)
+    with pytest.raises(TrainingError, match=message) as caught:
+        parse_recipe(SIGNATURE | changes)
+    assert caught.value.field == field
+
+
+def test_the_1993_recipe_is_the_papers() -> None:
+    recipe = load_recipe("signature-bromley1993")
+    assert (recipe.batch.forged, recipe.batch.others) == (0.4, 0.1)
+    identity = recipe.given_identity()
+    assert identity is not None
+    assert (identity.kind, identity.recent, identity.anchors) == ("spherical", 6, 0)
+    assert parse_recipe(PLAIN).given_identity() is None
 
 
 @pytest.mark.parametrize("key", ["name", "network", "losses", "preprocessing"])

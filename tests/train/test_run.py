@@ -18,10 +18,12 @@ from encode.sample import ImageSample, Modality
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus
 from eval.corpora.folder import read_folder
+from train.embedding import embed_corpus
 from train.networks.residual import count_parameters
 from train.people_split import Role, role_of
+from train.pool import open_pool
 from train.recipe import Recipe
-from train.run import embed_corpus, fit_network, open_pool, train_bundle
+from train.run import fit_network, train_bundle
 from verify.model import load_model
 from verify.policy import Policy
 from verify.verifier import Verifier
@@ -191,8 +193,9 @@ def test_people_are_divided_by_name(done: Done) -> None:
         Role.TRAINING: 9,
         Role.BACKGROUND: 9,
         Role.POLICY: 8,
+        Role.HELD_OUT: 0,
     }
-    parts = {role: set(pool.part(role).people) for role in Role}
+    parts = {role: set(pool.part(role).people) for role in Role if role is not Role.HELD_OUT}
     assert not parts[Role.TRAINING] & (parts[Role.BACKGROUND] | parts[Role.POLICY])
     policy = pool.policy_part()
     assert {person.partition("/")[0] for person in policy.people} == {"crowd", "visitors"}
@@ -201,18 +204,19 @@ def test_people_are_divided_by_name(done: Done) -> None:
 
 def test_embeddings_keep_their_people_and_corpora(done: Done, tmp_path: Path) -> None:
     part = open_pool(done.specs).part(Role.BACKGROUND)
-    x, labels, names = embed_corpus(Encoder(done.bundle, threads=1), part)
-    assert x.shape == (36, 16)
-    assert x.dtype == np.float64
-    assert [part.people[label] for label in labels] == [row.person for row in part.rows]
-    assert names == [row.person.partition("/")[0] for row in part.rows]
+    found = embed_corpus(Encoder(done.bundle, threads=1), part)
+    assert found.x.shape == (36, 16)
+    assert found.x.dtype == np.float64
+    assert [part.people[label] for label in found.labels] == [row.person for row in part.rows]
+    assert list(found.corpora) == [row.person.partition("/")[0] for row in part.rows]
+    assert not found.forged.any()
 
 
 def test_pictures_that_cannot_be_read_are_left_out(done: Done, write_faces: WriteFaces, tmp_path: Path) -> None:
     write_faces(tmp_path / "few", ["a", "b"], samples=2)
     (tmp_path / "few" / "a" / "1.png").write_bytes(b"text")
-    x, labels, _ = embed_corpus(Encoder(done.bundle, threads=1), read_folder(tmp_path / "few", name="few"))
-    assert (len(x), labels.tolist()) == (3, [0, 1, 1])
+    found = embed_corpus(Encoder(done.bundle, threads=1), read_folder(tmp_path / "few", name="few"))
+    assert (len(found.x), found.labels.tolist()) == (3, [0, 1, 1])
     (tmp_path / "few" / "a" / "2.png").write_bytes(b"")
     only_a: Corpus = read_folder(tmp_path / "few", name="few").only(["a"])
     with pytest.raises(TrainingError, match="no sample of few can be read"):

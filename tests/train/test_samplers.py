@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from encode.errors import TrainingError
-from train.samplers import PairSampler, PeopleSampler
+from train.samplers import ForgeryPairSampler, PairSampler, PeopleSampler
 
 LABELS = torch.tensor([0] * 5 + [1] * 4 + [2] * 3 + [3] * 2 + [4, 5, 6] + [7] * 6)
 """Rows 0 … 22: people 0, 1, 2, 3 and 7 have several samples, 4, 5 and 6 one each."""
@@ -150,3 +150,64 @@ def test_too_few_people_are_refused(labels: list[int]) -> None:
     assert caught.value.field == "corpus"
     with pytest.raises(TrainingError):
         PairSampler(torch.tensor(labels, dtype=torch.int64), pairs=2, seed=0)
+
+
+FORGED = torch.tensor([False] * 23 + [True] * 7)
+WITH_FORGERIES = torch.cat([LABELS, torch.tensor([0] * 4 + [4] * 2 + [9])])
+"""Rows 23 … 29: forgeries of person 0, of person 4 (one genuine sample) and of person 9 (none)."""
+
+
+def forgery_pairs(pairs: int = 40, seed: int = 0, forged: torch.Tensor = FORGED) -> ForgeryPairSampler:
+    return ForgeryPairSampler(WITH_FORGERIES, forged, pairs=pairs, seed=seed, forged_share=0.4, other_share=0.1)
+
+
+@pytest.mark.parametrize("step", range(10))
+def test_half_of_the_pairs_are_genuine_and_four_in_ten_forged(step: int) -> None:
+    sampler = forgery_pairs()
+    left, right = sampler.batch(step).chunk(2)
+    assert left.shape == right.shape == (40,)
+    same = WITH_FORGERIES[left] == WITH_FORGERIES[right]
+    assert not bool(FORGED[left].any())
+    assert FORGED[right].tolist() == [False] * 20 + [True] * 16 + [False] * 4
+    assert same.tolist() == [True] * 36 + [False] * 4
+    assert sampler.impostor.tolist() == [False] * 20 + [True] * 20
+    assert bool((left != right).all())
+
+
+def test_forged_pairs_are_of_those_who_were_forged_and_have_a_signature() -> None:
+    seen: set[tuple[int, int]] = set()
+    for step in range(60):
+        left, right = forgery_pairs().batch(step).chunk(2)
+        seen |= set(zip(left[20:36].tolist(), right[20:36].tolist(), strict=True))
+    assert seen == {(own, forgery) for own in range(5) for forgery in range(23, 27)} | {(14, 27), (14, 28)}
+
+
+def test_where_nobody_was_forged_forged_pairs_are_of_two_writers() -> None:
+    sampler = ForgeryPairSampler(
+        LABELS, torch.zeros(23, dtype=torch.bool), pairs=20, seed=0, forged_share=0.4, other_share=0.1
+    )
+    left, right = sampler.batch(0).chunk(2)
+    assert torch.equal(LABELS[left] != LABELS[right], sampler.impostor)
+    assert int(sampler.impostor.sum()) == 10
+
+
+def test_forgery_pairs_follow_from_seed_and_step_alone() -> None:
+    first, second = forgery_pairs(), forgery_pairs()
+    second.batch(4)
+    assert torch.equal(first.batch(7), second.batch(7))
+    assert not torch.equal(first.batch(7), first.batch(8))
+    assert not torch.equal(first.batch(7), forgery_pairs(seed=1).batch(7))
+
+
+def test_shares_must_leave_genuine_pairs() -> None:
+    with pytest.raises(TrainingError, match="leave no genuine ones"):
+        ForgeryPairSampler(WITH_FORGERIES, FORGED, pairs=10, seed=0, forged_share=0.8, other_share=0.4)
+
+
+def test_a_forgery_is_no_sample_of_the_person_it_imitates() -> None:
+    people = PeopleSampler(WITH_FORGERIES, people=5, samples=6, singles=3, seed=0, forged=FORGED)
+    pairs = PairSampler(WITH_FORGERIES, pairs=60, seed=0, forged=FORGED)
+    for step in range(20):
+        assert not bool(FORGED[people.batch(step)].any())
+        assert not bool(FORGED[pairs.batch(step)].any())
+    assert pairs.impostor.tolist() == [False, True] * 30

@@ -54,3 +54,22 @@ class EuclideanDistance:
 
     def bound(self, size: int) -> float:
         return 2.0 if self.unit_norm else 2.0 * float(size) ** 0.5
+
+
+class CosineDistance:
+    """1 − cos(a, b), from 0 to 2; a vector of zeros is at distance 1 from all, with a finite gradient."""
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        unit = _directions(embeddings)
+        return 1.0 - unit @ unit.T
+
+    def between(self, left: Tensor, right: Tensor) -> Tensor:
+        return 1.0 - (_directions(left) * _directions(right)).sum(-1)
+
+    def bound(self, size: int) -> float:
+        return 2.0
+
+
+def _directions(embeddings: Tensor) -> Tensor:
+    # The clamp keeps the division finite at 0; shorter vectors than 1e-4 count as shorter than a direction.
+    return embeddings / embeddings.square().sum(-1, keepdim=True).clamp_min(1e-8).sqrt()

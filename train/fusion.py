@@ -1,0 +1,185 @@
+"""How frame matching and the embedding are weighed: logistic regression on background people, and one share by design.
+
+    raw = w · (parts of the matching) + share · v · gaussian
+
+w is fitted by ridge logistic regression of genuine against impostor on the parts of the matching alone, v on the
+Gaussian's ratio alone. Both logits are then log-odds of their own, and the embedding enters with a fixed `share` below
+1: the network was trained on the corpora that the weights would be fitted on, so a joint fit would trust it more than
+other tablets and other forgers justify, where the warping, which was never trained, does not know one from the other.
+
+Impostors are real forgeries, the same made as quick as the writer (`train.pen_variation.quickened`), and other people.
+Everybody is scored under a background of the other corpora, as in `train.identity_choice`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from encode.manifest import CalibrationSpec, IdentitySpec, MatchingSpec
+from enroll.frames import SETS
+from enroll.identity import IdentityModel
+from enroll.matching import lone_spread, part_names
+from train.background import fit_background
+from train.calibration import fit_calibration
+from train.embedding import Embedded, Prepared
+from train.identity_choice import REFERENCES, Candidate, corpus_groups
+from train.pen_variation import quickened
+
+Array = NDArray[np.float64]
+
+DRAWS = 3
+OTHERS = 20
+"""Other people's signatures each person is probed with."""
+GENUINE, FORGED, QUICKENED, RANDOM = 0.5, 0.16, 0.24, 0.1
+"""What each kind of trial weighs in the regression, whatever its number."""
+RIDGE = 0.1
+"""Inverse strength of the ridge, in scikit-learn's sense, on standardised parts and weights that add up to people."""
+SET_PARTS = ("log_mean", "log_min", "log_spread")
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Parts of every trial: name → float64 (N,); kind of each as an index into `SHARES`; person and draw as one key."""
+
+    parts: dict[str, Array]
+    kind: NDArray[np.int64]
+    enrolment: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The spec with weights and calibration, and the raw scores they were fitted on."""
+
+    identity: IdentitySpec
+    genuine: Array
+    impostor: Array
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What of a comparison is weighed: the embedding's log-odds by `share`, parts of these feature sets, and more."""
+
+    share: float = 0.3
+    sets: tuple[str, ...] = tuple(SETS)
+    parts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # ValueError: the recipe's validation names the key.
+        if not 0.0 <= self.share <= 1.0 or not self.sets:
+            raise ValueError("share must be 0 … 1, and at least one feature set named")
+        if unknown := sorted(set(self.unweighted().weights) - set(part_names())):
+            raise ValueError(f"there is no part {unknown[0]!r}")
+
+    def unweighted(self) -> MatchingSpec:
+        """Every part at 1."""
+        names = [f"{name}.{part}" for name in self.sets for part in SET_PARTS]
+        return MatchingSpec(weights=dict.fromkeys(["gaussian", "log_length", *self.parts, *names], 1.0))
+
+
+def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: Matching, *, seed: int) -> Fused:
+    """Weigh the parts on background people.
+
+    Parameters
+    ----------
+    embedded : rows with traces, of background people. hurried : the forgeries among them, quickened.
+    candidate : the identity model without matching, and the shrinkage of its background.
+    matching : what is weighed.
+    """
+    spec = candidate.identity.model_copy(update={"matching": matching.unweighted(), "calibration": CalibrationSpec()})
+    trials = _trials(embedded, hurried, candidate, spec, seed)
+    warped = [name for name in trials.parts if name != "gaussian"]
+    weights = _logistic(trials, warped) | {
+        name: matching.share * weight for name, weight in _logistic(trials, ["gaussian"]).items()
+    }
+    raw = np.sum([weight * trials.parts[name] for name, weight in weights.items()], axis=0)
+    genuine, impostor = raw[trials.kind == 0], raw[(trials.kind == 1) | (trials.kind == 2)]
+    alone = _lone_spread(embedded, candidate, spec)
+    fitted = spec.model_copy(
+        update={
+            "matching": MatchingSpec(weights=weights, lone_spread=alone),
+            "calibration": fit_calibration(genuine, impostor),
+        }
+    )
+    return Fused(fitted, genuine, impostor)
+
+
+def quickened_forgeries(prepared: Prepared, *, seed: int) -> Prepared:
+    """The forgeries among prepared frames (N, 5, T), each made as quick as the person it imitates."""
+    lengths = (prepared.inputs[:, 4] > 0.5).sum(1)
+    rows = np.flatnonzero(prepared.forged)
+    inputs = np.zeros((len(rows), *prepared.inputs.shape[1:]), np.float32)
+    for number, row in enumerate(rows):
+        own = (prepared.labels == prepared.labels[row]) & ~prepared.forged
+        wanted = float(np.median(lengths[own])) if own.any() else float(lengths[row])
+        generator = np.random.default_rng((seed, int(row)))
+        trace = quickened(prepared.inputs[row, :4, : lengths[row]].astype(np.float64), wanted, generator)
+        position = trace[:2] - trace[:2].mean(1, keepdims=True)
+        trace[:2] = position / max(float(np.sqrt((position * position).mean())), 1e-6)
+        n = min(trace.shape[1], inputs.shape[2])
+        inputs[number, :4, :n] = trace[:, :n]
+        inputs[number, :3, n:] = trace[:3, n - 1 : n]
+        inputs[number, 4, :n] = 1.0
+    corpora = tuple(prepared.corpora[row] for row in rows)
+    return Prepared(inputs, prepared.labels[rows], corpora, np.ones(len(rows), np.bool_))
+
+
+def _trials(embedded: Embedded, hurried: Embedded, candidate: Candidate, spec: IdentitySpec, seed: int) -> Trials:
+    generator = np.random.default_rng((seed, 1))
+    found: list[tuple[dict[str, Array], NDArray[np.int64]]] = []
+    for group in corpus_groups(embedded):
+        model = _model(embedded.part(~group), candidate, spec)
+        x, labels, forged = embedded.x[group], embedded.labels[group], embedded.forged[group]
+        for person in np.unique(labels):
+            own = np.flatnonzero((labels == person) & ~forged)
+            others = np.flatnonzero((labels != person) & ~forged)
+            if len(own) <= REFERENCES or not len(others):
+                continue
+            for _ in range(DRAWS):
+                order = generator.permutation(own)
+                probes = [
+                    x[order[REFERENCES:]],
+                    x[(labels == person) & forged],
+                    hurried.x[hurried.labels == person],
+                    x[generator.choice(others, min(OTHERS, len(others)), replace=False)],
+                ]
+                parts = model.parts(model.fit(x[order[:REFERENCES]]), np.concatenate(probes))
+                found.append((parts, np.repeat(np.arange(4), [len(part) for part in probes])))
+    return Trials(
+        parts={name: np.concatenate([parts[name] for parts, _ in found]) for name in found[0][0]},
+        kind=np.concatenate([kind for _, kind in found]),
+        enrolment=np.repeat(np.arange(len(found)), [len(kind) for _, kind in found]),
+    )
+
+
+def _model(others: Embedded, candidate: Candidate, spec: IdentitySpec) -> IdentityModel:
+    background = fit_background(
+        *others.own,
+        within_shrinkage=candidate.within_shrinkage,
+        total_shrinkage=candidate.total_shrinkage,
+    )
+    return IdentityModel(spec, background)
+
+
+def _logistic(trials: Trials, names: Sequence[str]) -> dict[str, float]:
+    """Weights of the parts named, from a ridge logistic regression on them alone."""
+    x = np.stack([trials.parts[name] for name in names], 1)
+    centre, spread = x.mean(0), np.maximum(x.std(0), 1e-9)
+    counts = np.zeros((trials.enrolment.max() + 1, 4))
+    np.add.at(counts, (trials.enrolment, trials.kind), 1.0)
+    shares = np.array([GENUINE, FORGED, QUICKENED, RANDOM])
+    weights = (shares / np.maximum(counts, 1.0))[trials.enrolment, trials.kind]
+    fitted = LogisticRegression(C=RIDGE, max_iter=1000)
+    fitted.fit((x - centre) / spread, trials.kind == 0, sample_weight=weights)
+    return {name: float(weight) for name, weight in zip(names, fitted.coef_[0] / spread, strict=True)}
+
+
+def _lone_spread(embedded: Embedded, candidate: Candidate, spec: IdentitySpec) -> dict[str, float]:
+    """Of all people together: it enters at one reference alone."""
+    model = _model(embedded, candidate, spec)
+    own = [
+        embedded.x[(embedded.labels == label) & ~embedded.forged][:REFERENCES] for label in np.unique(embedded.labels)
+    ]
+    return lone_spread([model.fit(rows) for rows in own if len(rows) > 1])

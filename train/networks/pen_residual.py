@@ -1,0 +1,177 @@
+"""The modern signature encoder: residual convolutions over time, frames for warping, and one pooled embedding.
+
+    frames (5, T) → features (14, T)                              train.networks.pen_features
+    conv 7, 64 → block → conv 4 stride 2, width                   T/2
+    blocks of dilation 1, 2, 4, 8 → 1 × 1 → 24-d learned frames   T/2, normalised each; read by the warping loss
+    conv 4 stride 2, 3/2 width → blocks of dilation 1, 2, 4       T/4
+    mean, deviation, 4 heads of attention, 6 windows of relative time, duration, strokes → linear → unit norm
+
+A block is x + conv 5(silu(norm(conv 5 dilated(silu(norm(x)))))). Normalisation is per frame over channels and every
+convolution is masked behind the end, so that padding changes nothing and a row of a batch does not see the others.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from train.networks.pen_features import FEATURES, PenFeatures
+
+STRIDE = 4
+"""Frames a network needs in multiples of."""
+TRACE_CHANNELS = (0, 1, 2, 4)
+"""Of the network's input: x, y, pressure and mask, what frame matching keeps of a signature."""
+
+
+@dataclass(frozen=True)
+class PenResidualConfig:
+    """Sizes; `width` is even."""
+
+    width: int = 96
+    stem: int = 64
+    embedding: int = 256
+    frame: int = 24
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
+    late_dilations: tuple[int, ...] = (1, 2, 4)
+    heads: int = 4
+    windows: int = 6
+    window_width: int = 24
+    dropout: float = 0.1
+
+
+class ChannelNorm(nn.Module):
+    """(B, C, T): each frame to mean 0 and deviation 1 over its channels, then scaled and shifted a channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1, channels, 1))
+        self.shift = nn.Parameter(torch.zeros(1, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(1, keepdim=True)
+        found: Tensor = (
+            centred * torch.rsqrt((centred * centred).mean(1, keepdim=True) + 1e-5) * self.scale + self.shift
+        )
+        return found
+
+
+class PenBlock(nn.Module):
+    """x + dropout(conv(silu(norm(conv(silu(norm(x))))))), masked; the identity at the start."""
+
+    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = ChannelNorm(channels), ChannelNorm(channels)
+        self.conv1 = nn.Conv1d(channels, channels, 5, padding=2 * dilation, dilation=dilation)
+        self.conv2 = nn.Conv1d(channels, channels, 5, padding=2)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        inner = self.conv1(functional.silu(self.norm1(x)) * mask) * mask
+        found: Tensor = x + self.dropout(self.conv2(functional.silu(self.norm2(inner)) * mask) * mask)
+        return found
+
+
+class PenResidualEncoder(nn.Module):
+    """float32 (B, 5, T), T a multiple of 4, → unit embeddings (B, D)."""
+
+    unit_norm = True
+
+    def __init__(self, config: PenResidualConfig = PenResidualConfig()) -> None:
+        super().__init__()
+        self.config = config
+        late = config.width * 3 // 2
+        self.features = PenFeatures()
+        self.stem = nn.Conv1d(FEATURES, config.stem, 7, padding=3)
+        self.first = PenBlock(config.stem, 1, config.dropout)
+        self.halve = nn.Conv1d(config.stem, config.width, 4, stride=2, padding=1)
+        self.blocks = nn.ModuleList([PenBlock(config.width, d, config.dropout) for d in config.dilations])
+        self.frame_norm = ChannelNorm(config.width)
+        self.frame = nn.Conv1d(config.width, config.frame, 1)
+        self.halve_again = nn.Conv1d(config.width, late, 4, stride=2, padding=1)
+        self.late_blocks = nn.ModuleList([PenBlock(late, d, config.dropout) for d in config.late_dilations])
+        self.late_norm = ChannelNorm(late)
+        self.attention = nn.Conv1d(late, config.heads, 1)
+        self.value = nn.Conv1d(late, late, 1)
+        self.window = nn.Conv1d(late, config.window_width, 1)
+        pooled = late * (2 + config.heads) + config.windows * config.window_width + 2
+        self.head = nn.Sequential(nn.LayerNorm(pooled), nn.Dropout(config.dropout), nn.Linear(pooled, config.embedding))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.embed(frames)[0]
+
+    def embed(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, D) and learned frames (B, 24, T/2), zero behind the end."""
+        h, mask = self.features(frames)
+        count = mask.sum((1, 2)).clamp(min=1.0)
+        strokes = (h[:, 12] > 0).to(h.dtype).sum(1)
+        whole = torch.stack([torch.log(count / 150.0), strokes / 5.0], 1)
+        h = self.first(self.stem(h) * mask, mask)
+        mask = mask[:, :, ::2]
+        h = self.halve(h) * mask
+        for block in self.blocks:
+            h = block(h, mask)
+        h = functional.silu(self.frame_norm(h)) * mask
+        learned = self.frame(h)
+        learned = learned - learned.mean(1, keepdim=True)
+        learned = learned * torch.rsqrt((learned * learned).mean(1, keepdim=True) + 1e-4) * mask
+        mask = mask[:, :, ::2]
+        h = self.halve_again(h) * mask
+        for block in self.late_blocks:
+            h = block(h, mask)
+        pooled = self._pooled(functional.silu(self.late_norm(h)) * mask, mask)
+        return functional.normalize(self.head(torch.cat([pooled, whole], 1)), dim=1), learned
+
+    def _pooled(self, h: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T') → (B, C·(2 + heads) + windows·window width)."""
+        count = mask.sum(2).clamp(min=1.0)
+        mean = h.sum(2) / count
+        deviation = torch.sqrt((((h - mean[:, :, None]) ** 2) * mask).sum(2) / count + 1e-5)
+        weights = torch.softmax(self.attention(h).masked_fill(mask == 0, -1e4), 2)
+        attended = torch.einsum("bht,bct->bhc", weights, self.value(h)).flatten(1)
+        # Windows are triangles over relative time, each reaching into its neighbours.
+        at = (torch.cumsum(mask, 2) - 0.5) / count[:, :, None] * self.config.windows
+        centres = torch.arange(self.config.windows, dtype=h.dtype).view(1, -1, 1) + 0.5
+        share = torch.clamp(1.0 - (at - centres).abs(), min=0.0) * mask
+        share = share / share.sum(2, keepdim=True).clamp(min=1e-3)
+        windowed = torch.einsum("bkt,bct->bkc", share, self.window(h)).flatten(1)
+        return torch.cat([mean, deviation, attended, windowed], 1)
+
+
+class PenMembers(nn.Module):
+    """Networks trained apart, their unit embeddings side by side and of unit norm again: (B, 5, T) → (B, k·D)."""
+
+    unit_norm = True
+
+    def __init__(self, members: Sequence[PenResidualEncoder]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.size = sum(member.config.embedding for member in members)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        embeddings = torch.cat([member(frames) for member in self.members], 1)
+        return embeddings / math.sqrt(len(self.members))
+
+
+class WithTrace(nn.Module):
+    """What is exported for frame matching: embedding, then the flattened trace of x, y, pressure and mask.
+
+    The trace is rounded to half precision, far finer than a tablet's: a template of it takes half the room.
+
+    Attributes
+    ----------
+    vector : how many values of a row are the embedding.
+    """
+
+    def __init__(self, encoder: PenMembers) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.unit_norm = encoder.unit_norm
+        self.vector = encoder.size
+
+    def forward(self, frames: Tensor) -> Tensor:
+        trace = torch.cat([frames[:, index] for index in TRACE_CHANNELS], 1)
+        return torch.cat([self.encoder(frames), trace.half().float()], 1)
