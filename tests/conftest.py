@@ -1,6 +1,7 @@
 """Shared by several stages: encoded pictures, a tiny but real ONNX network, and a sealed bundle around it."""
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,15 +39,23 @@ def encoded() -> Encoded:
 def tiny_network() -> TinyNetwork:
     """``tiny_network(size=..., batch=...)``: ONNX bytes of a random projection onto the unit sphere.
 
-    `batch` is the name of a free dimension, or a number that every batch must have.
+    `batch` is the name of a free dimension, or a number that every batch must have; `shape` is one input's, where it is
+    not a grey image.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     def build(
-        *, height: int = HEIGHT, width: int = WIDTH, size: int = SIZE, batch: str | int = "n", seed: int = 0
+        *,
+        height: int = HEIGHT,
+        width: int = WIDTH,
+        shape: tuple[int, ...] | None = None,
+        size: int = SIZE,
+        batch: str | int = "n",
+        seed: int = 0,
     ) -> bytes:
-        weights = np.random.default_rng(seed).normal(size=(height * width, size)).astype(np.float32)
+        shape = (1, height, width) if shape is None else shape
+        weights = np.random.default_rng(seed).normal(size=(math.prod(shape), size)).astype(np.float32)
         graph = helper.make_graph(
             [
                 helper.make_node("Flatten", ["image"], ["pixels"], axis=1),
@@ -54,7 +63,7 @@ def tiny_network() -> TinyNetwork:
                 helper.make_node("LpNormalization", ["projected"], ["embedding"], axis=1, p=2),
             ],
             "projection",
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 1, height, width])],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, *shape])],
             [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [batch, size])],
             [numpy_helper.from_array(weights, "weights")],
         )

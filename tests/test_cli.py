@@ -17,7 +17,17 @@ from countersign.exit_codes import ExitCode, exit_code_of
 from encode.errors import BundleIncomplete, CorpusMissing, CountersignError, ServiceUnavailable
 
 HEAVY = ("torch", "torchvision", "onnxruntime", "onnx", "grpc", "sklearn", "matplotlib", "pyarrow", "jinja2", "numpy")
-COMMANDS = {"serve", "health", "enroll", "verify", "eval run", "train", "reproduce chopra2005", "demo"}
+COMMANDS = {
+    "serve",
+    "health",
+    "enroll",
+    "verify",
+    "eval run",
+    "train",
+    "reproduce chopra2005",
+    "reproduce bromley1993",
+    "demo",
+}
 
 HELP_OF_ALL = """
     import sys

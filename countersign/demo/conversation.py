@@ -1,12 +1,12 @@
 """What is said to the service: enrolments first, then questions, each over gRPC."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from countersign.demo.scene import Question
+from countersign.demo.scene import Question, Way
 from encode.errors import SampleError, StateError
-from encode.sample import Modality
 from eval.corpora.corpus import Row
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PREFERRED_FAR = 0.001
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service said to a question: `response`, or `problem` where it could not read the sample."""
+    """What the service said to a question: `response`, or `problem` where it could not read the samples."""
 
     question: Question
     response: "VerifyResponse | None"
@@ -32,14 +32,22 @@ class Answer:
     @property
     def right(self) -> bool:
         """Whether the decision is the one that somebody who knows the truth would want."""
-        return self.accepted == self.question.genuine
+        return self.accepted == self.question.attempt.genuine
 
 
-def target_far(client: "Client", modality: Modality) -> float:
-    """0.1 % where the policy has a threshold for it, the policy's own default otherwise."""
-    policy = client.get_policy(modality)
-    offered = [row.target_far for row in policy.rows]
-    return next((far for far in offered if abs(far - PREFERRED_FAR) < 1e-9), policy.default_target_far)
+def offered_fars(client: "Client", way: Way) -> list[float]:
+    """The target FARs that a question asked this way may name.
+
+    Raises TargetFarUnavailable where the service has no policy for these modalities together.
+    """
+    return [row.target_far for row in client.get_policy(*way).rows]
+
+
+def common_far(offered: Iterable[Sequence[float]]) -> float | None:
+    """The offered FAR nearest to 0.1 % that all have, so that answers compare; None where they have none in common."""
+    first, *others = offered
+    shared = [far for far in first if all(any(math.isclose(far, one) for one in other) for other in others)]
+    return min(shared, key=lambda far: abs(math.log(far / PREFERRED_FAR)), default=None)
 
 
 def enroll(client: "Client", references: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, str]]:
@@ -53,10 +61,14 @@ def enroll(client: "Client", references: Mapping[str, Sequence[Row]]) -> Iterato
             yield person, ""
 
 
-def ask(client: "Client", questions: Iterable[Question], far: float) -> Iterator[Answer]:
-    """Ask in turn. A sample that cannot be read is no answer, and counts as a rejection."""
+def ask(client: "Client", questions: Iterable[Question], far: float | None) -> Iterator[Answer]:
+    """Ask in turn, one Verify call each; without a `far` each policy's default holds.
+
+    Samples that cannot be read are no answer, and count as a rejection.
+    """
     for question in questions:
         try:
-            yield Answer(question, client.verify(COLLECTION, question.claim, [question.probe.load()], target_far=far))
+            samples = [row.load() for row in question.rows]
+            yield Answer(question, client.verify(COLLECTION, question.attempt.claim, samples, target_far=far))
         except SampleError as error:
             yield Answer(question, None, str(error))

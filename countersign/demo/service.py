@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,8 +19,8 @@ _LOOK_SECONDS = 0.05
 
 
 @contextmanager
-def running_service(bundle: Path, log: Path) -> Iterator[str]:
-    """Serve `bundle` on a free port of 127.0.0.1; yields ``host:port`` once health says SERVING.
+def running_service(bundles: Sequence[Path], log: Path) -> Iterator[str]:
+    """Serve `bundles`, one a modality, on a free port of 127.0.0.1; yields ``host:port`` once health says SERVING.
 
     Templates go into an SQLite file of a temporary folder and are gone afterwards; the service's log goes to `log`.
     At the end it gets SIGTERM and is waited for.
@@ -33,12 +33,12 @@ def running_service(bundle: Path, log: Path) -> Iterator[str]:
         flags = {
             "--host": "127.0.0.1",
             "--port": "0",
-            "--models": str(bundle),
             "--database": str(Path(work) / "templates.sqlite"),
             "--log-level": "info",
             "--log-format": "json",
         }
-        command = [sys.executable, "-m", "countersign", "serve", *(word for flag in flags.items() for word in flag)]
+        given = [*flags.items(), *(("--models", str(bundle)) for bundle in bundles)]
+        command = [sys.executable, "-m", "countersign", "serve", *(word for flag in given for word in flag)]
         # Settings of a service that the reader runs must not change this one.
         environment = environment_without_settings()
         with _opened(log) as stream:

@@ -1,13 +1,15 @@
-"""The demonstration's answers as a table, and what they come to."""
+"""The demonstration's answers as a table, and what they come to, where one modality answers."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from countersign.demo.conversation import Answer
+from eval.trials import TrialKind
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+WHO = {TrialKind.GENUINE: "genuine", TrialKind.RANDOM: "impostor", TrialKind.SKILLED: "forger's"}
 
 _ROOMY = 96
 """Columns of text from which on the table's own columns get room around them."""
@@ -30,7 +32,7 @@ def answer_table(answers: Sequence[Answer], title: str, width: int) -> "Table":
     table.add_column("decision", no_wrap=True)
     table.add_column("", no_wrap=True)
     for answer in answers:
-        question, said = answer.question, answer.response
+        attempt, said = answer.question.attempt, answer.response
         figures = ("no answer", "", "", "")
         if said is not None:
             figures = (
@@ -40,8 +42,8 @@ def answer_table(answers: Sequence[Answer], title: str, width: int) -> "Table":
                 level(said.target_far) + ("†" if said.beyond_evidence else ""),
             )
         table.add_row(
-            escape(question.claim),
-            "the same" if question.genuine else escape(question.probe.person),
+            escape(attempt.claim),
+            escape(attempt.description),
             *figures,
             "accept" if answer.accepted else "reject",
             "right" if answer.right else "WRONG",
@@ -52,12 +54,17 @@ def answer_table(answers: Sequence[Answer], title: str, width: int) -> "Table":
 
 def outcome(answers: Sequence[Answer]) -> Iterator[str]:
     """The answers counted, in sentences."""
-    for genuine, who in ((True, "genuine"), (False, "impostor")):
-        asked = [answer for answer in answers if answer.question.genuine is genuine]
-        accepted = sum(answer.accepted for answer in asked)
-        yield f"{len(asked)} {who} claims: {accepted} accepted, {len(asked) - accepted} rejected."
-    unread = sorted({answer.problem for answer in answers if answer.response is None})
-    for problem in unread:
+    for kind, who in WHO.items():
+        asked = [answer for answer in answers if answer.question.attempt.kind is kind]
+        if asked:
+            accepted = sum(answer.accepted for answer in asked)
+            yield f"{len(asked)} {who} claims: {accepted} accepted, {len(asked) - accepted} rejected."
+    yield from remarks(answers)
+
+
+def remarks(answers: Sequence[Answer]) -> Iterator[str]:
+    """What a reader of the answers must know besides."""
+    for problem in sorted({answer.problem for answer in answers if answer.response is None}):
         yield f"No answer, counted as rejected: {problem}"
     if any(answer.response is not None and answer.response.beyond_evidence for answer in answers):
         yield "† The policy was measured on fewer impostor trials than the rule of 30 asks for at this target FAR."

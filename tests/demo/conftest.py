@@ -1,6 +1,7 @@
-"""A small real bundle for synthetic faces: linear discriminants of some synthetic people, sealed with a policy."""
+"""Small real bundles for synthetic people: linear discriminants of some of them, sealed with a policy."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,16 +14,26 @@ from encode.bundle import Bundle, seal_bundle
 from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
 from encode.preprocessing import Preprocessing
 from encode.sample import Modality
+from encode.stroke_preprocessing import StrokePreprocessing
+from encode.strokes import read_strokes
+from eval.corpora.corpus import Corpus
 from eval.development_policy import development_policy
 from eval.synthetic import FaceGenerator, read_people, write_people
+from eval.synthetic_signers import Signer
+from eval.synthetic_signers_corpus import read_signers, write_signers
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 12
-STEPS = [
-    {"step": "colour", "mode": "L"},
-    {"step": "resize", "height": 20, "width": 16, "filter": "box"},
-    {"step": "scale", "per_image": True},
-]
+STEPS: dict[Modality, list[dict[str, Any]]] = {
+    Modality.FACE: [
+        {"step": "colour", "mode": "L"},
+        {"step": "resize", "height": 20, "width": 16, "filter": "box"},
+        {"step": "scale", "per_image": True},
+    ],
+    Modality.SIGNATURE: [
+        {"step": "bromley1993", "points": 60, "features": ["x", "y", "speed", "cos_direction", "sin_direction"]}
+    ],
+}
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +45,28 @@ def generator() -> FaceGenerator:
 @pytest.fixture(scope="session")
 def bundle(generator: FaceGenerator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a bundle fit to serve; its people come from other seeds than those of the demonstration."""
-    home = tmp_path_factory.mktemp("models")
-    prepare = Preprocessing(STEPS)
-    x = np.stack(
-        [
-            [prepare(Image.fromarray(picture)).ravel() for picture in generator.draw(person, 6, seed=11)]
-            for person in range(40)
-        ]
-    ).astype(np.float64)
+    home = tmp_path_factory.mktemp("faces")
+    prepare = Preprocessing(STEPS[Modality.FACE])
+    drawn = [generator.draw(person, 6, seed=11) for person in range(40)]
+    prepared = np.stack([[prepare(Image.fromarray(picture)) for picture in pictures] for pictures in drawn])
+    list(write_people(generator, home / "people", 20, 8, seed=12))
+    return fitted(home / "linear", Modality.FACE, prepared, read_people(home / "people"))
+
+
+@pytest.fixture(scope="session")
+def signature_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Likewise for signatures."""
+    home = tmp_path_factory.mktemp("signatures")
+    prepare = StrokePreprocessing(STEPS[Modality.SIGNATURE])
+    drawn = [Signer.draw(person, seed=11).genuine(6) for person in range(60)]
+    prepared = np.stack([[prepare(read_strokes(sample)) for sample in samples] for samples in drawn])
+    list(write_signers(home / "people", 20, 8, 0, seed=12))
+    return fitted(home / "linear-strokes", Modality.SIGNATURE, prepared, read_signers(home / "people"))
+
+
+def fitted(folder: Path, modality: Modality, prepared: NDArray[np.float32], development: Corpus) -> Path:
+    """Prepared samples (people, samples, …) of training people → the folder of a bundle with a policy."""
+    x = prepared.reshape(*prepared.shape[:2], -1).astype(np.float64)
     weights = discriminants(x)
     y = x @ weights
     within = np.einsum("psi,psj->ij", *[y - y.mean(1, keepdims=True)] * 2) / (len(y) * (y.shape[1] - 1))
@@ -50,14 +75,13 @@ def bundle(generator: FaceGenerator, tmp_path_factory: pytest.TempPathFactory) -
         "total": np.cov(y.reshape(-1, SIZE), rowvar=False),
         "within": within,
     }
-    list(write_people(generator, home / "people", 20, 8, seed=12))
-    unset = seal(home / "linear", weights, background)
-    policy = development_policy(unset, read_people(home / "people"))
-    return seal(home / "linear", weights, background, policy.to_json()).path
+    unset = seal(folder, modality, prepared.shape[2:], weights, background)
+    policy = development_policy(unset, development)
+    return seal(folder, modality, prepared.shape[2:], weights, background, policy.to_json()).path
 
 
 def discriminants(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(people, samples, pixels) → (pixels, SIZE): between- over within-person variance, ridge-stabilised."""
+    """(people, samples, values) → (values, SIZE): between- over within-person variance, ridge-stabilised."""
     means = x.mean(1)
     residuals = (x - means[:, None]).reshape(-1, x.shape[2])
     within = residuals.T @ residuals / len(residuals)
@@ -68,15 +92,20 @@ def discriminants(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def seal(
-    folder: Path, weights: NDArray[np.float64], background: dict[str, NDArray[np.float64]], policy: bytes | None = None
+    folder: Path,
+    modality: Modality,
+    shape: tuple[int, ...],
+    weights: NDArray[np.float64],
+    background: dict[str, NDArray[np.float64]],
+    policy: bytes | None = None,
 ) -> Bundle:
     graph = helper.make_graph(
         [
-            helper.make_node("Flatten", ["images"], ["pixels"], axis=1),
-            helper.make_node("MatMul", ["pixels", "weights"], ["embeddings"]),
+            helper.make_node("Flatten", ["prepared"], ["values"], axis=1),
+            helper.make_node("MatMul", ["values", "weights"], ["embeddings"]),
         ],
         "discriminants",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, 20, 16])],
+        [helper.make_tensor_value_info("prepared", TensorProto.FLOAT, ["n", *shape])],
         [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", SIZE])],
         [numpy_helper.from_array(weights.astype(np.float32), "weights")],
     )
@@ -84,11 +113,11 @@ def seal(
     onnx.checker.check_model(model)
     manifest = Manifest(
         format_version=1,
-        name="linear",
-        modality=Modality.FACE,
+        name=folder.name,
+        modality=modality,
         created="2025-03-01",
         model_digest="0" * 64,
-        preprocessing=STEPS,
+        preprocessing=STEPS[modality],
         embedding=EmbeddingSpec(size=SIZE, unit_norm=False),
         identity=IdentitySpec(kind="pooled"),
         corpora=[],

@@ -23,7 +23,7 @@ def test_it_answers_inside_the_block_and_has_drained_after_it(
     monkeypatch.setenv("COUNTERSIGN_MAX_WAITING", "minus one")
     monkeypatch.setenv("COUNTERSIGN_PORT", "1")
     log = tmp_path / "logs" / "service.log"
-    with running_service(bundle, log) as address:
+    with running_service([bundle], log) as address:
         with Client(address) as client:
             assert client.healthy()
             assert [model.name for model in client.list_models()] == ["linear"]
@@ -36,7 +36,7 @@ def test_it_answers_inside_the_block_and_has_drained_after_it(
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     with (
         pytest.raises(ServiceUnavailable, match=r"ended with exit code 6: manifest\.json: ") as caught,
-        running_service(tmp_path / "nothing", tmp_path / "service.log"),
+        running_service([tmp_path / "nothing"], tmp_path / "service.log"),
     ):
         pytest.fail("it never gets ready")
     assert str(tmp_path / "service.log") in str(caught.value.fix)
@@ -44,7 +44,7 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_the_process_is_ended_when_the_block_fails(bundle: Path, tmp_path: Path) -> None:
     log = tmp_path / "service.log"
-    with pytest.raises(KeyError, match="inside"), running_service(bundle, log):
+    with pytest.raises(KeyError, match="inside"), running_service([bundle], log):
         raise KeyError("inside")
     assert events(log)[-1] == "stopped"
 
@@ -58,7 +58,7 @@ def test_a_service_that_dies_meanwhile_is_told(bundle: Path, tmp_path: Path, mon
             started.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", Remembered)
-    with pytest.raises(ServiceFailed, match="exit code -9"), running_service(bundle, tmp_path / "service.log"):
+    with pytest.raises(ServiceFailed, match="exit code -9"), running_service([bundle], tmp_path / "service.log"):
         started[0].kill()
 
 
@@ -66,7 +66,7 @@ def test_a_log_that_cannot_be_written_names_the_folder(bundle: Path, tmp_path: P
     (tmp_path / "file").touch()
     with (
         pytest.raises(ConfigError, match=r"service\.log cannot be written") as caught,
-        running_service(bundle, tmp_path / "file" / "service.log"),
+        running_service([bundle], tmp_path / "file" / "service.log"),
     ):
         pytest.fail("it never starts")
     assert caught.value.field == "out"
