@@ -18,8 +18,9 @@ from enroll.memory_store import MemoryStore
 from eval.corpora.spec import open_corpus
 from eval.protocol import Protocol
 from eval.run import evaluate
+from train.pool import open_pool
 from train.recipe import Recipe, load_recipe
-from train.run import fit_network, open_pool, seal_trained
+from train.run import fit_network, seal_trained
 from verify.model import load_model
 from verify.verifier import Verifier
 

@@ -96,7 +96,9 @@ class IdentityModel:
         if self.spec.storage == "moments":
             return self.fit_moments(Moments.of(vectors))
         gaussian = fit_references(self.spec, self._within, vectors)
-        return Person(gaussian, self._frames(rows, "references"))
+        if self._matcher is None:
+            return Person(gaussian)
+        return Person(gaussian, self._frames(rows, "references"), vectors)
 
     def fit_moments(self, moments: Moments) -> Person:
         """The moments of references' embeddings → the person. Raises TooFewReferences."""
@@ -123,7 +125,7 @@ class IdentityModel:
         frames = self._frames(rows, "probes")
         if self._matcher is None or frames is None:
             return {"gaussian": ratio}
-        return self._matcher.parts(person, frames, ratio)
+        return self._matcher.parts(person, frames, rows[:, : self.vector], ratio)
 
     def _gaussian_ratio(self, person: Person, rows: Array) -> Array:
         vectors = rows[:, : self.vector]

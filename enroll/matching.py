@@ -14,6 +14,8 @@ r in that set, and R references:
     length_change    | log (points of the probe / mean points of the references) |
     path_change      | log of the pen's way, in sizes of the signature, minus its mean over the references |
     aspect_change    | log (width / height) minus its mean over the references |
+    embedding.log_mean, embedding.log_min, embedding.log_spread
+                     the same of Euclidean distances between the embeddings
     gaussian         log p(x | person) − log p(x | everyone else) of the embeddings
 
 Distances are sums along a path, so that they grow with the length of a signature and with how freely the person writes;
@@ -35,6 +37,9 @@ from enroll.person import Person
 
 Array = NDArray[np.float64]
 
+EMBEDDING = "embedding"
+"""What the parts of the embeddings' distances, and their lone spread, are called by."""
+
 DISTANCE_FLOOR = 1e-3
 """Least distance whose logarithm is taken: a probe equal to a reference must not score infinity."""
 
@@ -45,6 +50,7 @@ class Comparison:
 
     Attributes
     ----------
+    vectors : float64 (N, d), the probes' embeddings.
     gaussian : float64 (N,), log-density ratios of the probes' embeddings.
     pressure : whether pressure counts: the probes and all references measured it.
     lone_spread : mean log (spread / length) by feature set, ``set`` without and ``set+pressure`` with pressure.
@@ -52,6 +58,7 @@ class Comparison:
 
     person: Person
     probes: Frames
+    vectors: Array
     gaussian: Array
     pressure: bool
     lone_spread: Mapping[str, float]
@@ -68,6 +75,11 @@ class Comparison:
         """Distances of the probes to the references in the feature set `name`: float64 (N, R)."""
         return self._distances[..., self.probes.sets.index(name)]
 
+    @cached_property
+    def embedding_distances(self) -> Array:
+        """Distances of the probes' embeddings to the references': float64 (N, R)."""
+        return _euclidean(self.vectors, self.person.embeddings)
+
     @property
     def length(self) -> float:
         """Mean points of the references."""
@@ -79,6 +91,11 @@ class Comparison:
         if spread is None:
             return float(np.log(self.length)) + self.lone_spread[spread_key(name, self.pressure)]
         return float(_log(spread[self.probes.sets.index(name)]))
+
+
+def _euclidean(a: Array, b: Array) -> Array:
+    distances: Array = np.sqrt(((a[:, np.newaxis] - b) ** 2).sum(2))
+    return distances
 
 
 def _log(distances: Array) -> Array:
@@ -116,6 +133,28 @@ def _length_change(one: Comparison) -> Array:
     return change
 
 
+def _embedding_mean(one: Comparison) -> Array:
+    return _log(one.embedding_distances.mean(1))
+
+
+def _embedding_min(one: Comparison) -> Array:
+    return _log(one.embedding_distances.min(1))
+
+
+def _embedding_spread(one: Comparison) -> Array:
+    log_spread = embedding_log_spread(one.person)
+    return np.full(len(one.probes), one.lone_spread[EMBEDDING] if log_spread is None else log_spread)
+
+
+def embedding_log_spread(person: Person) -> float | None:
+    """Log of the mean distance between the references' embeddings; None for one reference."""
+    count = len(person.embeddings)
+    if count < 2:
+        return None
+    apart = _euclidean(person.embeddings, person.embeddings).sum() / (count * (count - 1))
+    return float(_log(apart))
+
+
 def _path_change(one: Comparison) -> Array:
     change: Array = np.abs(one.probes.paths - one.person.references.paths.mean())
     return change
@@ -140,6 +179,9 @@ PARTS: Mapping[str, Callable[[Comparison], Array]] = {
     "length_change": _length_change,
     "path_change": _path_change,
     "aspect_change": _aspect_change,
+    f"{EMBEDDING}.log_mean": _embedding_mean,
+    f"{EMBEDDING}.log_min": _embedding_min,
+    f"{EMBEDDING}.log_spread": _embedding_spread,
 }
 """Part → its function of the comparison, float64 (N,). A further part is one more function and line here."""
 
@@ -167,6 +209,8 @@ class Matcher:
         self.sets = tuple(name for name in SETS if any(part.startswith(f"{name}.") for part in spec.weights))
         spreads = [name for name in self.sets if f"{name}.log_spread" in spec.weights]
         needed = {spread_key(name, pressure) for name in spreads for pressure in (False, True)}
+        if f"{EMBEDDING}.log_spread" in spec.weights:
+            needed.add(EMBEDDING)
         self.minimum = 1 if needed <= set(spec.lone_spread) else 2
         """Fewest references that can be matched: two, unless the bundle says what stands in for a spread."""
 
@@ -174,14 +218,21 @@ class Matcher:
         """Flattened traces, float64 (N, C·T), → frames. Raises FieldInvalid naming `field`."""
         return prepare_frames(traces, self.spec.channels, self.sets, field=field)
 
-    def parts(self, person: Person, probes: Frames, gaussian: Array) -> dict[str, Array]:
-        """Every weighted part, float64 (N,) each; `gaussian` (N,) as in :class:`Comparison`."""
+    def parts(self, person: Person, probes: Frames, vectors: Array, gaussian: Array) -> dict[str, Array]:
+        """Every weighted part, float64 (N,) each; `vectors` and `gaussian` as in :class:`Comparison`."""
         found = {name: np.empty(len(probes)) for name in self.spec.weights}
         counts = probes.measured & person.measured
         for pressure in (False, True):
             chosen = np.flatnonzero(counts == pressure)
             if len(chosen):
-                one = Comparison(person, probes.rows(chosen), gaussian[chosen], pressure, self.spec.lone_spread)
+                one = Comparison(
+                    person,
+                    probes.rows(chosen),
+                    vectors[chosen],
+                    gaussian[chosen],
+                    pressure,
+                    self.spec.lone_spread,
+                )
                 for name, values in found.items():
                     values[chosen] = _part(one, name)
         return found
@@ -195,7 +246,8 @@ def _part(one: Comparison, name: str) -> Array:
 
 
 def lone_spread(people: Iterable[Person]) -> dict[str, float]:
-    """Mean over people with two or more references of log (spread / mean length), for `MatchingSpec.lone_spread`.
+    """Mean over people with two or more references of log (spread / mean length), for `MatchingSpec.lone_spread`; of
+    the embeddings, the mean log spread.
 
     With pressure it is measured on those whose references all measured it; where nobody's did, it is as without.
     """
@@ -216,4 +268,5 @@ def lone_spread(people: Iterable[Person]) -> dict[str, float]:
             }
         elif pressure:
             ratios |= {spread_key(name, True): value for name, value in ratios.items()}
-    return ratios
+    apart = [log_spread for person in several if (log_spread := embedding_log_spread(person)) is not None]
+    return ratios | ({EMBEDDING: float(np.mean(apart))} if apart else {})

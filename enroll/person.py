@@ -24,10 +24,12 @@ class Person:
     ----------
     gaussian : the density of the person's embeddings.
     frames : the references' prepared traces; None where the model does not match frames.
+    vectors : the references' embeddings, float64 (R, d), or None likewise.
     """
 
     gaussian: Gaussian
     frames: Frames | None = None
+    vectors: Array | None = None
 
     @property
     def references(self) -> Frames:
@@ -35,6 +37,13 @@ class Person:
         if self.frames is None:
             raise ValueError("the person was fitted without frames")
         return self.frames
+
+    @property
+    def embeddings(self) -> Array:
+        """The references' embeddings, float64 (R, d), of a person fitted by a model that matches frames."""
+        if self.vectors is None:
+            raise ValueError("the person was fitted without embeddings to compare with")
+        return self.vectors
 
     @property
     def measured(self) -> bool:

@@ -115,8 +115,8 @@ def _matching(manifest: Manifest, fused: Fused) -> str:
     lines = [
         "## Frame matching",
         "",
-        "The score is a weighted sum of the Gaussian's log-density ratio and of warping distances between the probe's "
-        f"frames and each reference's, so that a template holds {manifest.embedding.size:,} values a reference. "
+        "The score is a weighted sum of logarithms of distances to the references, of embeddings and of warped frames, "
+        f"so that a template holds {manifest.embedding.size:,} values a reference. "
         f"Weights fitted on background people ({len(fused.genuine):,} genuine trials, {len(fused.impostor):,} of "
         f"forgeries, half of them made as quick as the writer; EER there {eer:.2%}):",
         "",
@@ -133,7 +133,7 @@ def _policy(policy: Policy | None) -> str:
         "## Thresholds",
         "",
         f"Set on {policy.corpus.people} other development people ({policy.trials.genuine:,} genuine and "
-        f"{policy.trials.impostor:,} impostor trials, impostors: {policy.impostor}).",
+        f"{policy.trials.impostor:,} impostor trials, impostors: {policy.impostor}), corpus: {policy.corpus.name}.",
         "",
         "| target FAR | threshold (LLR) | FAR there (95 %) | FRR there (95 %) |",
         "|---|---|---|---|",

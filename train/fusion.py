@@ -1,11 +1,12 @@
 """How frame matching and the embedding are weighed: logistic regression on background people, and one share by design.
 
-    raw = w · (parts of the matching) + share · v · gaussian
+    raw = w · (parts of the warping) + share · v · (parts of the embedding)
 
-w is fitted by ridge logistic regression of genuine against impostor on the parts of the matching alone, v on the
-Gaussian's ratio alone. Both logits are then log-odds of their own, and the embedding enters with a fixed `share` below
-1: the network was trained on the corpora that the weights would be fitted on, so a joint fit would trust it more than
-other tablets and other forgers justify, where the warping, which was never trained, does not know one from the other.
+w is fitted by ridge logistic regression of genuine against impostor on the parts of the warping alone, v on those of
+the embeddings' distances alone. Both logits are then log-odds of their own, and the embedding enters with a fixed
+`share` below 1: the network was trained on the corpora that the weights would be fitted on, so a joint fit would trust
+it more than other tablets and other forgers justify, where the warping, which was never trained, does not know one from
+the other.
 
 Impostors are real forgeries, the same made as quick as the writer (`train.pen_variation.quickened`), and other people.
 Everybody is scored under a background of the other corpora, as in `train.identity_choice`.
@@ -18,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from encode.errors import TrainingError
 from encode.manifest import CalibrationSpec, IdentitySpec, MatchingSpec
 from enroll.frames import SETS
 from enroll.identity import IdentityModel
-from enroll.matching import lone_spread, part_names
+from enroll.matching import EMBEDDING, lone_spread, part_names
 from train.background import fit_background
 from train.calibration import fit_calibration
 from train.embedding import Embedded, Prepared
@@ -38,11 +40,13 @@ GENUINE, FORGED, QUICKENED, RANDOM = 0.5, 0.16, 0.24, 0.1
 RIDGE = 0.1
 """Inverse strength of the ridge, in scikit-learn's sense, on standardised parts and weights that add up to people."""
 SET_PARTS = ("log_mean", "log_min", "log_spread")
+_EMBEDDED = tuple(f"{EMBEDDING}.{part}" for part in SET_PARTS)
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Parts of every trial: name → float64 (N,); kind of each as an index into `SHARES`; person and draw as one key."""
+    """Parts of every trial: name → float64 (N,); kind of each, 0 genuine, 1 forged, 2 quickened, 3 of other
+    people; person and draw as one key."""
 
     parts: dict[str, Array]
     kind: NDArray[np.int64]
@@ -76,7 +80,7 @@ class Matching:
     def unweighted(self) -> MatchingSpec:
         """Every part at 1."""
         names = [f"{name}.{part}" for name in self.sets for part in SET_PARTS]
-        return MatchingSpec(weights=dict.fromkeys(["gaussian", "log_length", *self.parts, *names], 1.0))
+        return MatchingSpec(weights=dict.fromkeys(["log_length", *self.parts, *names, *_EMBEDDED], 1.0))
 
 
 def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: Matching, *, seed: int) -> Fused:
@@ -87,15 +91,21 @@ def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: 
     embedded : rows with traces, of background people. hurried : the forgeries among them, quickened.
     candidate : the identity model without matching, and the shrinkage of its background.
     matching : what is weighed.
+
+    Raises
+    ------
+    TrainingError : nobody has enough signatures to be enrolled and probed, or was forged.
     """
     spec = candidate.identity.model_copy(update={"matching": matching.unweighted(), "calibration": CalibrationSpec()})
     trials = _trials(embedded, hurried, candidate, spec, seed)
-    warped = [name for name in trials.parts if name != "gaussian"]
+    warped = [name for name in trials.parts if name not in _EMBEDDED]
     weights = _logistic(trials, warped) | {
-        name: matching.share * weight for name, weight in _logistic(trials, ["gaussian"]).items()
+        name: matching.share * weight for name, weight in _logistic(trials, _EMBEDDED).items()
     }
     raw = np.sum([weight * trials.parts[name] for name, weight in weights.items()], axis=0)
     genuine, impostor = raw[trials.kind == 0], raw[(trials.kind == 1) | (trials.kind == 2)]
+    if not len(impostor):
+        raise TrainingError("no background person who can be enrolled was forged", field="corpus")
     alone = _lone_spread(embedded, candidate, spec)
     fitted = spec.model_copy(
         update={
@@ -107,7 +117,12 @@ def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: 
 
 
 def quickened_forgeries(prepared: Prepared, *, seed: int) -> Prepared:
-    """The forgeries among prepared frames (N, 5, T), each made as quick as the person it imitates."""
+    """The forgeries among prepared frames (N, 5, T), each made as quick as the person it imitates.
+
+    Raises TrainingError where there are none: nothing else shows what the parts should keep out.
+    """
+    if not prepared.forged.any():
+        raise TrainingError("no background person was forged", field="corpus", fix="add a corpus with forgeries")
     lengths = (prepared.inputs[:, 4] > 0.5).sum(1)
     rows = np.flatnonzero(prepared.forged)
     inputs = np.zeros((len(rows), *prepared.inputs.shape[1:]), np.float32)
@@ -147,6 +162,8 @@ def _trials(embedded: Embedded, hurried: Embedded, candidate: Candidate, spec: I
                 ]
                 parts = model.parts(model.fit(x[order[:REFERENCES]]), np.concatenate(probes))
                 found.append((parts, np.repeat(np.arange(4), [len(part) for part in probes])))
+    if not found:
+        raise TrainingError(f"no background person has more than {REFERENCES} signatures", field="corpus")
     return Trials(
         parts={name: np.concatenate([parts[name] for parts, _ in found]) for name in found[0][0]},
         kind=np.concatenate([kind for _, kind in found]),

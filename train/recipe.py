@@ -77,6 +77,19 @@ class Optimisation:
 
 
 @dataclass(frozen=True)
+class Compact:
+    """`size` values an embedding; a template takes the moments of up to `limit` references."""
+
+    size: int = 38
+    limit: int = 100
+
+    def __post_init__(self) -> None:
+        # ValueError: the recipe's validation names the key.
+        if self.size < 1 or self.limit < 2:
+            raise ValueError("size must be at least 1, and limit at least 2")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A training run as data.
 
@@ -109,6 +122,7 @@ class Recipe:
     split: SplitShares = field(default_factory=SplitShares)
     episodes: EpisodeConfig | None = None
     matching: Matching | None = None
+    compact: Compact | None = None
     episode_weights: EpisodeWeights = field(default_factory=EpisodeWeights)
     pen_variation: PenVariation = field(default_factory=PenVariation)
 
@@ -135,6 +149,7 @@ _SECTIONS = {
     "pen_variation": PenVariation,
     "split": SplitShares,
     "matching": Matching,
+    "compact": Compact,
 }
 _READ = {
     "residual": Modality.FACE,
@@ -210,8 +225,9 @@ def _require_agreement(recipe: Recipe, shape: tuple[int, ...]) -> None:
         raise TrainingError("the network pen_residual, and no other, is trained on episodes", field="episodes")
     if recipe.members > 1 and recipe.network != "pen_residual":
         raise TrainingError(f"the network {recipe.network} has one member", field="members")
-    if recipe.matching is not None and recipe.network != "pen_residual":
-        raise TrainingError(f"the network {recipe.network} keeps no trace to match", field="matching")
+    for key, asked in (("matching", recipe.matching), ("compact", recipe.compact)):
+        if asked is not None and recipe.network != "pen_residual":
+            raise TrainingError(f"this is for the network pen_residual, not {recipe.network}", field=key)
     if (recipe.episodes is None) is not bool(recipe.losses):
         raise TrainingError("a recipe has losses, or episodes, which bring their own", field="losses")
     if recipe.batch.forged + recipe.batch.others >= 1.0:

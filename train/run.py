@@ -1,48 +1,30 @@
-"""From corpora and a recipe to a sealed bundle: train, export, fit the background, choose the identity model, set
-thresholds, write the card.
+"""From corpora and a recipe to a sealed bundle: open the corpora, divide their people, train, seal (`train.seal`)."""
 
-Every step uses what serving uses: background and policy people are embedded by the exported network through the same
-`Encoder` that the service runs.
-"""
-
-import datetime
-import tempfile
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-import torch
 from torch import nn
 
-from encode.bundle import Bundle, seal_bundle
+from encode.bundle import Bundle
 from encode.encoder import Encoder
 from encode.errors import TrainingError
-from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
 from encode.stroke_preprocessing import StrokePreprocessing
 from eval.corpora.corpus import Corpus
-from eval.development_policy import development_policy
-from train.background import fit_background
-from train.card import write_card
-from train.embedding import embed_samples, prepare_corpus
+from train.compact import compacted
+from train.embedding import embed_corpus
 from train.episode_trainer import train_members
-from train.export import check_parity, export_onnx
-from train.fusion import fuse, quickened_forgeries
-from train.identity_choice import Candidate, calibrate, choose_identity, default_candidates, given_candidates
+from train.identity_choice import Candidate, default_candidates, given_candidates
 from train.loop import Trained, Trainer
 from train.networks.mirror import MirrorAveraged
 from train.networks.pen_residual import PenMembers, WithTrace
-from train.networks.residual import count_parameters
 from train.people_split import Role
 from train.pixels import PixelSet, load_pixels
 from train.pool import Pool, open_pool
 from train.recipe import Recipe
+from train.seal import Progress, Served, seal
 from train.strokes import StrokeSet, load_strokes
-
-_DRAFT = "# not finished\n"
-
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
 
 
 def train_bundle(
@@ -98,68 +80,16 @@ def load_samples(
 def seal_trained(
     recipe: Recipe, pool: Pool, trained: Trained, bundle: Path, *, progress: Progress = lambda *_: None
 ) -> Bundle:
-    """Export, fit what follows the network, and seal at `bundle`; nothing is written there before the end."""
-    preprocessing = recipe.steps()
-    network = _served(recipe, trained.network)
-    encoder = export_onnx(network, preprocessing.shape)
-    parity = check_parity(network, encoder, preprocessing.shape)
-    size, vector = _embedding_size(network, preprocessing.shape), getattr(network, "vector", None)
-    manifest = Manifest(
-        format_version=1,
-        name=recipe.name,
-        modality=recipe.modality,
-        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        model_digest="0" * 64,
-        preprocessing=preprocessing.describe(),
-        embedding=EmbeddingSpec(size=size, unit_norm=bool(network.unit_norm), vector=vector),
-        identity=IdentitySpec(kind="pooled"),
-        corpora=pool.uses(),
-        recipe=recipe.describe(),
-        parts={},
-    )
-    modelled = size if vector is None else vector
-    blank = {"mean": np.zeros(modelled), "total": np.eye(modelled), "within": np.eye(modelled)}
-    with tempfile.TemporaryDirectory() as draft:
-        bare = seal_bundle(draft, manifest=manifest, encoder=encoder, background=blank, card=_DRAFT)
-        encode = Encoder(bare)
-        prepared = prepare_corpus(encode, pool.part(Role.BACKGROUND), progress)
-        embedded = embed_samples(encode, prepared, vector=vector)
-    measured = choose_identity(embedded, _candidates(recipe), seed=recipe.seed)
-    best = measured[0]
-    background = fit_background(
-        *embedded.own,
-        within_shrinkage=best.candidate.within_shrinkage,
-        total_shrinkage=best.candidate.total_shrinkage,
-    )
-    identity, fused = best.candidate.identity.model_copy(update={"calibration": calibrate(best)}), None
-    if recipe.matching is not None:
-        hurried = embed_samples(encode, quickened_forgeries(prepared, seed=recipe.seed), vector=vector)
-        fused = fuse(embedded, hurried, best.candidate, recipe.matching, seed=recipe.seed)
-        identity = fused.identity
-    manifest = manifest.model_copy(update={"identity": identity})
-    with tempfile.TemporaryDirectory() as draft:
-        unset = seal_bundle(draft, manifest=manifest, encoder=encoder, background=background, card=_DRAFT)
-        policy = development_policy(unset, pool.policy_part(), seed=recipe.seed)
-    card = write_card(
-        manifest,
-        preprocessing.shape,
-        parameters=count_parameters(network),
-        steps=trained.steps,
-        best_step=trained.best_step,
-        development_eer=trained.best_eer,
-        parity=parity,
-        identities=measured,
-        fused=fused,
-        policy=policy,
-    )
-    return seal_bundle(
-        bundle,
-        manifest=manifest,
-        encoder=encoder,
-        background=background,
-        card=card,
-        policy=policy.model_dump_json(indent=2).encode(),
-    )
+    """Seal the trained network at `bundle` and, if the recipe asks for it, its compact form at `bundle`-compact."""
+    served = Served(_served(recipe, trained.network), _candidates(recipe), recipe.matching)
+    sealed = seal(recipe, pool, trained, served, bundle, progress=progress)
+    if recipe.compact is not None:
+        encoder = Encoder(sealed)
+        embedded = embed_corpus(encoder, pool.part(Role.BACKGROUND), progress, vector=sealed.manifest.embedding.vector)
+        short = compacted(cast(PenMembers, trained.network), embedded, recipe.compact)
+        named = dataclasses.replace(recipe, name=f"{recipe.name}-compact")
+        seal(named, pool, trained, short, bundle.with_name(f"{bundle.name}-compact"), progress=progress)
+    return sealed
 
 
 def _served(recipe: Recipe, network: nn.Module) -> nn.Module:
@@ -172,8 +102,3 @@ def _served(recipe: Recipe, network: nn.Module) -> nn.Module:
 def _candidates(recipe: Recipe) -> list[Candidate]:
     given = recipe.given_identity()
     return default_candidates() if given is None else given_candidates(given)
-
-
-def _embedding_size(network: nn.Module, shape: tuple[int, ...]) -> int:
-    with torch.no_grad():
-        return int(network(torch.zeros(2, *shape)).shape[1])
