@@ -15,6 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python;
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= countersign:$(VERSION)
 CORPUS ?=
+SIGNATURES ?=
 PROTOS := $(sort $(wildcard proto/verify/v1/*.proto))
 BENCHMARKS = $(sort $(wildcard benchmarks/bench_*.py))
 
@@ -23,13 +24,13 @@ export OPENBLAS_NUM_THREADS := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint format bench reproduce-chopra2005 corpus-named image proto constraints upgrade clean
+.PHONY: help demo install test lint format bench reproduce-chopra2005 reproduce-bromley1993 corpus-named image proto constraints upgrade clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(LEAN) ## enroll and verify over gRPC, then evaluate; CORPUS=att:DIR takes real faces
-	$(BIN)/countersign demo $(if $(CORPUS),--corpus "$(CORPUS)")
+demo: $(LEAN) ## enroll and verify over gRPC, then evaluate; CORPUS=att:DIR, SIGNATURES=svc2004:DIR take real samples
+	$(BIN)/countersign demo $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(SIGNATURES),--signatures "$(SIGNATURES)")
 
 install: $(FULL) ## make .venv with everything: serving, evaluation, training, tests
 
@@ -53,8 +54,13 @@ bench: $(FULL) ## run every benchmark; each prints the ratio that it claims
 reproduce-chopra2005: corpus-named $(FULL) ## train and test the 2005 paper's network: CORPUS=att:DIR
 	$(BIN)/countersign reproduce chopra2005 --corpus "$(CORPUS)"
 
+reproduce-bromley1993: EXAMPLE = svc2004:/path/to/svc2004
+reproduce-bromley1993: corpus-named $(FULL) ## train and test the 1993 paper's network: CORPUS=svc2004:DIR
+	$(BIN)/countersign reproduce bromley1993 --corpus "$(CORPUS)"
+
+EXAMPLE = att:/path/to/att_faces
 corpus-named:
-	@test -n "$(CORPUS)" || { echo "name the corpus: make $(MAKECMDGOALS) CORPUS=att:/path/to/att_faces" >&2; exit 2; }
+	@test -n "$(CORPUS)" || { echo "name the corpus: make $(MAKECMDGOALS) CORPUS=$(EXAMPLE)" >&2; exit 2; }
 
 image: ## build the serving image with docker, podman or buildah; IMAGE=name:tag
 	deploy/build-image.sh "$(IMAGE)"

@@ -34,7 +34,7 @@ _EXTRAS = {
 
 app = typer.Typer(
     name="countersign",
-    help="Is this person who they claim to be? Verification by face and handwritten signature, with checkable error rates.",
+    help="Verification by face and handwritten signature, with error rates you can check.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # `run` below says what happened
 )
@@ -54,7 +54,7 @@ def countersign(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Is this person who they claim to be? Verification by face and handwritten signature, with checkable error rates."""
+    """Verification by face and handwritten signature, with error rates you can check."""
 
 
 app.command()(serve.serve)

@@ -65,7 +65,9 @@ class KindResults(_Part):
     trials: TrialCounts
     eer: Rate
     eer_threshold: Threshold
-    eer_per_person: Annotated[Rate | None, Field(description="mean over people of the EER at thresholds of their own")] = None
+    eer_per_person: Annotated[
+        Rate | None, Field(description="mean over people of the EER at thresholds of their own")
+    ] = None
     auc: Rate
     frr_at_far: tuple[OperatingPoint, ...]
     at_policy: tuple[PolicyPoint, ...] = ()

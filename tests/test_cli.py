@@ -22,6 +22,7 @@ COMMANDS = {
     "health",
     "enroll",
     "verify",
+    "eval fuse",
     "eval run",
     "train",
     "reproduce chopra2005",

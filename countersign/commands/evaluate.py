@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from eval.protocol import Protocol
     from eval.results import Results
 
-app = typer.Typer(help="Error rates of a bundle, with intervals and a report.", no_args_is_help=True)
+app = typer.Typer(help="Error rates of a bundle, or of two together, with intervals.", no_args_is_help=True)
 
 
 class PolicyImpostor(StrEnum):
@@ -30,7 +30,7 @@ class PolicyImpostor(StrEnum):
 
 @app.callback()
 def evaluator() -> None:
-    """Error rates of a bundle, with intervals and a report."""
+    """Error rates of a bundle, or of two together, with intervals."""
 
 
 @app.command()

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 VECTOR, CAPACITY = 3, 40
 CHANNELS = ("x", "y", "pressure", "mask")
 BACKGROUND = {"mean": np.zeros(VECTOR), "total": np.eye(VECTOR), "within": 0.1 * np.eye(VECTOR)}
-LONE = {f"{name}{pressure}": 0.5 for name in SETS for pressure in ("", "+pressure")}
+LONE = {f"{name}{pressure}": 0.5 for name in SETS for pressure in ("", "+pressure")} | {"embedding": -0.5}
 ALL = dict.fromkeys(part_names(), 1.0)
 
 
@@ -94,6 +94,11 @@ def test_every_part_is_its_formula(pressure: bool) -> None:
             for part, value in expected.items():
                 assert found[f"{name}.{part}"][index] == pytest.approx(value, abs=1e-5)
         assert found["log_length"][index] == pytest.approx(np.log(25))
+        apart = [np.linalg.norm(probe[:VECTOR] - reference[:VECTOR]) for reference in REFERENCES]
+        between = [np.linalg.norm(REFERENCES[i, :VECTOR] - REFERENCES[j, :VECTOR]) for i, j in ((0, 1), (0, 2), (1, 2))]
+        assert found["embedding.log_mean"][index] == pytest.approx(np.log(np.mean(apart)))
+        assert found["embedding.log_min"][index] == pytest.approx(np.log(min(apart)))
+        assert found["embedding.log_spread"][index] == pytest.approx(np.log(np.mean(between)))
         assert found["path_change"][index] == pytest.approx(abs(way(probe) - np.mean([way(r) for r in REFERENCES])))
         assert found["aspect_change"][index] == pytest.approx(
             abs(aspect(probe) - np.mean([aspect(r) for r in REFERENCES]))
@@ -141,7 +146,7 @@ def test_probes_are_scored_alike_together_and_alone_with_and_without_pressure() 
 
 
 def test_pressure_counts_only_if_the_probe_and_every_reference_measured_it() -> None:
-    matched = model({name: 1.0 for name in part_names() if name != "gaussian"})
+    matched = model({name: 1.0 for name in part_names() if not name.startswith(("gaussian", "embedding"))})
     silent = rows(22, 35, first=100, pressure=False)
     without = matched.llr(matched.fit(rows(20, 25, 30, pressure=False)), silent)
     np.testing.assert_allclose(matched.llr(matched.fit(REFERENCES), silent), without)
@@ -168,6 +173,12 @@ def test_a_bundle_without_that_ratio_needs_two_references() -> None:
     with pytest.raises(TooFewReferences, match="needs 2 references"):
         matched.fit(REFERENCES[:1])
     assert model({"shape.log_mean": -1.0}, {}).minimum == 1
+    assert model({"embedding.log_spread": 1.0}, {}).minimum == 2
+
+
+def test_of_one_embedding_the_bundles_mean_stands_in_for_the_spread() -> None:
+    matched = model({"embedding.log_spread": 1.0}, {"embedding": -0.7})
+    np.testing.assert_allclose(matched.llr(matched.fit(REFERENCES[:1]), PROBES), -0.7)
 
 
 def test_the_mean_ratio_is_measured_on_people() -> None:
@@ -183,6 +194,9 @@ def test_the_mean_ratio_is_measured_on_people() -> None:
                 for person in people[:2]
             ]
             assert found[name + suffix] == pytest.approx(np.mean(ratios))
+    vectors = [person.embeddings for person in people[:2]]
+    apart = [np.linalg.norm(x[i] - x[j]) for x in vectors for i, j in zip(*np.triu_indices(len(x), 1), strict=True)]
+    assert found["embedding"] == pytest.approx((np.log(np.mean(apart[:3])) + np.log(apart[3])) / 2)
     silent = lone_spread([matched.fit(rows(20, 25, pressure=False))])
     assert silent["shape+pressure"] == silent["shape"]
     assert lone_spread(people[2:]) == {}

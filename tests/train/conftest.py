@@ -22,6 +22,7 @@ WriteFaces = Callable[..., Path]
 Sign = Callable[[str, int, bool], StrokesSample]
 MakeSigners = Callable[..., Corpus]
 MakeRecipe = Callable[..., Recipe]
+PenTrace = Callable[..., NDArray[np.float64]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -177,6 +178,61 @@ def make_signature_recipe() -> MakeRecipe:
             "identity": {"kind": "spherical", "recent": 6, "anchors": 0},
         }
         plan = {"steps": steps, "warmup": 2, "evaluate_every": 2, "bf16": False, "ema": 0.9, "rate": 5e-3}
+        return parse_recipe(data | changes | {"optimisation": plan | changes.get("optimisation", {})})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pen_trace() -> PenTrace:
+    """``pen_trace(count=100, seed=0, pressure=True, lifts=2)``: float64 (4, count), loops as `encode.pen_frames` has
+    them: in the middle, of size 1, with a gap ahead of each of `lifts` later strokes."""
+
+    def draw(count: int = 100, seed: int = 0, *, pressure: bool = True, lifts: int = 2) -> NDArray[np.float64]:
+        generator = np.random.default_rng(seed)
+        u = np.linspace(0.0, 1.0, count)
+        waves = 2 * np.pi * u[:, None] * np.array([1.0, 2.0, 3.0, 5.0])
+        draws = generator.uniform(0.3, 1.0, (3, 4)), generator.uniform(0.0, 2 * np.pi, (3, 4))
+        rows = np.stack([(size * np.sin(waves + phase)).sum(1) for size, phase in zip(*draws, strict=True)])
+        rows[0] += 3.0 * u
+        rows -= rows.mean(1, keepdims=True)
+        rows[:2] /= np.sqrt((rows[:2] ** 2).mean())
+        rows[2] = rows[2] / rows[2].std() if pressure else 0.0
+        gap = np.zeros(count)
+        gap[count * np.arange(1, lifts + 1) // (lifts + 1)] = generator.uniform(0.3, 1.5, lifts)
+        return np.concatenate([rows, gap[None]])
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def make_pen_recipe() -> MakeRecipe:
+    """``make_pen_recipe(steps=…, …)``: the modern signature network of width 8 on episodes of three writers."""
+
+    def make(steps: int = 4, **changes: Any) -> Recipe:
+        data: dict[str, Any] = {
+            "name": "tiny pen",
+            "modality": "signature",
+            "network": "pen_residual",
+            "members": 2,
+            "preprocessing": [{"step": "pen_frames", "rate": 20.0, "frames": 64}],
+            "network_options": {
+                "width": 8,
+                "stem": 8,
+                "embedding": 8,
+                "frame": 4,
+                "dilations": [2],
+                "late_dilations": [1],
+                "heads": 2,
+                "windows": 3,
+                "window_width": 4,
+            },
+            "episodes": {"writers": 3, "references": 2, "genuine": 2, "forgeries": 1, "distorted": 1, "random": 1},
+            "pen_variation": {"longest": 40},
+            "matching": {"sets": ["shape"], "parts": ["path_change"]},
+            "identity": {"kind": "map", "strength": 15.0},
+        }
+        plan = {"steps": steps, "warmup": 2, "evaluate_every": 2, "bf16": False, "schedule": "constant"}
         return parse_recipe(data | changes | {"optimisation": plan | changes.get("optimisation", {})})
 
     return make

@@ -269,3 +269,16 @@ def test_the_rate_warms_up_and_falls_to_zero(
         trainer.step += 1
     expected = [0.0025, 0.005, 0.0075, 0.01] + [0.005 * (1 + math.cos(math.pi * step / 6)) for step in range(6)]
     assert rates == pytest.approx(expected)
+
+
+def test_the_rate_may_stay_where_the_warm_up_ends(
+    make_recipe: MakeRecipe, training: PixelSet, background: PixelSet, tmp_path: Path
+) -> None:
+    recipe = make_recipe(8, optimisation={"warmup": 4, "rate": 0.01, "schedule": "constant"})
+    trainer = Trainer(recipe, training, background, tmp_path)
+    rates = []
+    for _ in range(8):
+        trainer._train_step()
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        trainer.step += 1
+    assert rates == pytest.approx([0.0025, 0.005, 0.0075] + [0.01] * 5)

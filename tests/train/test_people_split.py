@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from encode.errors import CorpusOverlap
 from eval.corpora.corpus import Corpus, Row
-from train.people_split import Role, require_disjoint, role_of, split_people
+from train.people_split import BUCKETS, Role, SplitShares, require_disjoint, role_of, split_people
 
 NAMES = tuple(f"corpus/person {number}" for number in range(4000))
 
@@ -67,3 +67,72 @@ def test_people_are_held_out_by_corpus() -> None:
     parts = split_people(("s/old-1", "s/old-2", "s/new-1", "s2/old-1"), {"s": 0.0, "s/old": 1.0})
     assert parts[Role.HELD_OUT] == ("s/old-1", "s/old-2")
     assert split_people(("s/old-1", "s2/old-1"), {"s": 1.0})[Role.HELD_OUT] == ("s/old-1",)
+
+
+def of(role: Role, shares: SplitShares) -> set[str]:
+    return {name for name in NAMES if role_of(name, shares=shares) is role}
+
+
+@pytest.mark.parametrize(("background", "policy"), [(1, 1), (3, 1), (1, 6), (5, 9), (18, 1), (1, 18)])
+def test_shares_are_twentieths(background: int, policy: int) -> None:
+    shares = SplitShares(background=background, policy=policy)
+    found = {role: len(of(role, shares)) for role in Role}
+    each = len(NAMES) / BUCKETS
+    expected = {
+        Role.BACKGROUND: background * each,
+        Role.POLICY: policy * each,
+        Role.TRAINING: (BUCKETS - background - policy) * each,
+        Role.HELD_OUT: 0,
+    }
+    assert found == pytest.approx(expected, abs=150)
+    assert found[Role.TRAINING] > 0
+    assert sum(found.values()) == len(NAMES)
+
+
+@given(st.integers(1, 17), st.integers(0, 17), st.integers(0, 3), st.integers(0, 3))
+def test_more_buckets_only_take_people_from_training(background: int, policy: int, more: int, further: int) -> None:
+    if background + policy + more + further >= BUCKETS:
+        return
+    before, after = SplitShares(background, policy), SplitShares(background + more, policy + further)
+    for name in NAMES[:400]:
+        role, other = role_of(name, shares=before), role_of(name, shares=after)
+        assert other is role or role is Role.TRAINING
+
+
+def test_the_default_shares_are_the_old_split() -> None:
+    """Nobody on whom a shipped model was measured may train another one."""
+    assert all(role_of(name, shares=SplitShares()) is role_of(name) for name in NAMES[:500])
+    held = of(Role.BACKGROUND, SplitShares()) | of(Role.POLICY, SplitShares())
+    more = SplitShares(background=3, policy=6)
+    assert held < of(Role.BACKGROUND, more) | of(Role.POLICY, more)
+
+
+def test_thresholds_may_be_set_on_one_corpus_alone() -> None:
+    shares = SplitShares(background=3, policy_of={"s/new": 6, "s": 1})
+    people = [f"{corpus}-{number}" for corpus in ("s/new", "s/old", "t/new", "s2/new") for number in range(2000)]
+    parts = split_people(tuple(people), shares=shares)
+    policy = [person.partition("-")[0] for person in parts[Role.POLICY]]
+    assert set(policy) == {"s/new", "s/old"}
+    assert policy.count("s/new") == pytest.approx(600, abs=80)
+    assert policy.count("s/old") == pytest.approx(100, abs=40)
+    background = [person.partition("-")[0] for person in parts[Role.BACKGROUND]]
+    assert all(background.count(corpus) == pytest.approx(300, abs=60) for corpus in ("s/new", "t/new"))
+    # Where a corpus sets no thresholds its people of that bucket are trained on.
+    assert "t/new" in {person.partition("-")[0] for person in parts[Role.TRAINING]}
+    assert sum(len(part) for part in parts.values()) == len(people)
+
+
+def test_whoever_is_held_out_is_so_whatever_the_shares() -> None:
+    shares = SplitShares(background=4, policy=4)
+    for name in NAMES[:500]:
+        held = role_of(name, 0.3) is Role.HELD_OUT
+        assert (role_of(name, 0.3, shares) is Role.HELD_OUT) == held
+
+
+@pytest.mark.parametrize(
+    ("background", "policy", "policy_of"),
+    [(0, 1, {}), (1, -1, {}), (10, 10, {}), (19, 1, {}), (10, 1, {"s": 10}), (1, 1, {"s": -1})],
+)
+def test_shares_that_leave_nobody_are_refused(background: int, policy: int, policy_of: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must leave some of the 20 buckets for training"):
+        SplitShares(background, policy, policy_of)

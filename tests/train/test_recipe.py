@@ -9,8 +9,13 @@ import pytest
 
 from encode.errors import TrainingError
 from train.augment import AugmentConfig
+from train.episodes import EpisodeConfig
+from train.fusion import Matching
 from train.loop import build_network
+from train.losses.episode import EpisodeObjective, EpisodeWeights
 from train.objective import Objective
+from train.pen_writer import PenVariation
+from train.people_split import SplitShares
 from train.recipe import Batch, LossTerm, Optimisation, Recipe, load_recipe, parse_recipe, shipped_recipes
 
 PLAIN: dict[str, Any] = {
@@ -86,7 +91,11 @@ def test_shipped_recipes_can_be_started(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
     network = build_network(recipe)
-    Objective(recipe.losses, size=8, unit_norm=bool(network.unit_norm), people=3)
+    assert (recipe.episodes is None) is bool(recipe.losses)
+    if recipe.episodes is None:
+        Objective(recipe.losses, size=8, unit_norm=bool(network.unit_norm), people=3)
+    else:
+        EpisodeObjective(recipe.episodes, recipe.episode_weights)
 
 
 def test_the_recipes_that_the_shipped_models_name_are_there() -> None:
@@ -99,11 +108,23 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown key of the plan": ({"optimisation": {"lr": 1.0}}, "unknown key 'lr'", "optimisation"),
     "unknown key of a loss": ({"losses": [{"kind": "supcon", "tau": 1}]}, "unknown key 'tau'", "losses"),
     "unknown key of augmentation": ({"augment": {"blur": 1}}, "unknown key 'blur'", "augment"),
-    "unknown network": ({"network": "resnet"}, "'residual', 'chopra2005' or 'bromley1993'", "network"),
+    "unknown network": ({"network": "resnet"}, "'residual', .*'bromley1993' or 'pen_residual'", "network"),
     "unknown loss": ({"losses": [{"kind": "triplet"}]}, "'supcon'", "losses.0.kind"),
     "unknown distance": ({"losses": [{"kind": "hadsell2006", "distance": "cosine"}]}, "'l1'", "losses.0.distance"),
     "loss without a kind": ({"losses": [{}]}, "required", "losses.0.kind"),
-    "no losses": ({"losses": []}, "at least 1", "losses"),
+    "no losses": ({"losses": []}, "a recipe has losses, or episodes", "losses"),
+    "losses without losses": ({"losses": None}, "tuple", "losses"),
+    "episodes of faces": ({"episodes": {}}, "pen_residual, and no other", "episodes"),
+    "members of faces": ({"members": 2}, "residual has one member", "members"),
+    "no member": ({"members": 0}, "greater than or equal to 1", "members"),
+    "frames of faces": ({"matching": {}}, "pen_residual, not residual", "matching"),
+    "compact faces": ({"compact": {}}, "pen_residual, not residual", "compact"),
+    "unknown schedule": ({"optimisation": {"schedule": "linear"}}, "'cosine' or 'constant'", "optimisation.schedule"),
+    "unknown key of the split": ({"split": {"test": 1}}, "unknown key 'test'", "split"),
+    "nobody in the background": ({"split": {"background": 0}}, "leave some of the 20 buckets", "split"),
+    "nobody left to train on": ({"split": {"background": 12, "policy": 8}}, "leave some", "split"),
+    "buckets below 0": ({"split": {"policy_of": {"lfw": -1}}}, "leave some", "split"),
+    "buckets as text": ({"split": {"policy_of": {"lfw": "most"}}}, "integer", "split.policy_of.lfw"),
     "losses a number": ({"losses": 3}, "tuple", "losses"),
     "a loss that is text": ({"losses": ["supcon"]}, "LossTerm", "losses.0"),
     "section a number": ({"batch": 3}, "Batch", "batch"),
@@ -163,6 +184,71 @@ def test_a_bad_signature_recipe_is_refused_by_its_key(name: str) -> None:
     assert caught.value.field == field
 
 
+PEN = {name: value for name, value in SIGNATURE.items() if name != "losses"} | {
+    "network": "pen_residual",
+    "preprocessing": [{"step": "pen_frames"}],
+    "episodes": {},
+}
+BAD_PEN: dict[str, tuple[dict[str, Any], str, str]] = {
+    "losses beside episodes": ({"losses": [{"kind": "supcon"}]}, "losses, or episodes, which bring their", "losses"),
+    "no episodes": ({"episodes": None}, "is trained on episodes", "episodes"),
+    "episodes of another network": ({"network": "bromley1993"}, "pen_residual, and no other", "episodes"),
+    "unknown key of episodes": ({"episodes": {"people": 3}}, "unknown key 'people'", "episodes"),
+    "unknown key of weights": ({"episode_weights": {"dtw": 1.0}}, "unknown key 'dtw'", "episode_weights"),
+    "unknown key of variation": ({"pen_variation": {"noise": 1.0}}, "unknown key 'noise'", "pen_variation"),
+    "unknown key of matching": ({"matching": {"weights": {}}}, "unknown key 'weights'", "matching"),
+    "unknown key of compact": ({"compact": {"length": 3}}, "unknown key 'length'", "compact"),
+    "one reference": ({"episodes": {"references": 1}}, "needs two references", "episodes"),
+    "too many random probes": ({"episodes": {"writers": 3, "random": 3}}, "more writers than", "episodes"),
+    "episodes as text": ({"episodes": "many"}, "EpisodeConfig", "episodes"),
+    "unknown part": ({"matching": {"parts": ["ink"]}}, "no part 'ink'", "matching"),
+    "unknown feature set": ({"matching": {"sets": ["scent"]}}, "no part 'scent.log_mean'", "matching"),
+    "share above 1": ({"matching": {"share": 1.5}}, "share must be 0 … 1", "matching"),
+    "compact to nothing": ({"compact": {"size": 0}}, "at least 1", "compact"),
+    "compact of one": ({"compact": {"limit": 1}}, "at least 2", "compact"),
+    "images": ({"preprocessing": PLAIN["preprocessing"]}, "do not prepare a signature", "preprocessing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PEN)
+def test_a_bad_recipe_of_episodes_is_refused_by_its_key(name: str) -> None:
+    changes, message, field = BAD_PEN[name]
+    with pytest.raises(TrainingError, match=message) as caught:
+        parse_recipe(PEN | changes)
+    assert (caught.value.field or "").partition(".")[0] == field
+
+
+def test_episodes_bring_their_own_losses() -> None:
+    recipe = parse_recipe(PEN)
+    assert recipe.losses == ()
+    assert (recipe.members, recipe.matching, recipe.compact) == (1, None, None)
+    assert (recipe.episodes, recipe.episode_weights) == (EpisodeConfig(), EpisodeWeights())
+    assert (recipe.pen_variation, recipe.split) == (PenVariation(), SplitShares())
+    assert recipe.steps().shape == (5, 512)
+
+
+def test_every_section_of_episodes_is_read_and_described() -> None:
+    asked = PEN | {
+        "members": 3,
+        "episodes": {"writers": 9, "across": 0.2},
+        "episode_weights": {"supcon": 0.1},
+        "pen_variation": {"longest": 100},
+        "matching": {"share": 0.1, "sets": ["shape"], "parts": ["path_change"]},
+        "split": {"background": 3, "policy_of": {"susig/visual": 6}},
+        "optimisation": {"schedule": "constant"},
+    }
+    recipe = parse_recipe(asked)
+    assert (recipe.members, recipe.optimisation.schedule) == (3, "constant")
+    assert recipe.episodes == EpisodeConfig(writers=9, across=0.2)
+    assert recipe.episode_weights == EpisodeWeights(supcon=0.1)
+    assert recipe.pen_variation == PenVariation(longest=100)
+    assert recipe.matching == Matching(share=0.1, sets=("shape",), parts=("path_change",))
+    assert recipe.split == SplitShares(background=3, policy_of={"susig/visual": 6})
+    described = json.loads(json.dumps(recipe.describe()))
+    assert described["episodes"]["writers"] == 9
+    assert parse_recipe({name: value for name, value in described.items() if value is not None}) == recipe
+
+
 def test_the_1993_recipe_is_the_papers() -> None:
     recipe = load_recipe("signature-bromley1993")
     assert (recipe.batch.forged, recipe.batch.others) == (0.4, 0.1)
@@ -172,11 +258,17 @@ def test_the_1993_recipe_is_the_papers() -> None:
     assert parse_recipe(PLAIN).given_identity() is None
 
 
-@pytest.mark.parametrize("key", ["name", "network", "losses", "preprocessing"])
+@pytest.mark.parametrize("key", ["name", "network", "preprocessing"])
 def test_what_has_no_default_must_be_there(key: str) -> None:
     with pytest.raises(TrainingError, match="required") as caught:
         parse_recipe({name: value for name, value in PLAIN.items() if name != key})
     assert caught.value.field == key
+
+
+def test_only_episodes_do_without_losses() -> None:
+    with pytest.raises(TrainingError, match="a recipe has losses, or episodes, which bring their own") as caught:
+        parse_recipe({name: value for name, value in PLAIN.items() if name != "losses"})
+    assert caught.value.field == "losses"
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
