@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from encode.sample import Modality
     from eval.fusion import FusionResults
-    from eval.protocol import Protocol
+    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
     from eval.trials import ScoreTable
 
 FUSION = "fusion.json"
@@ -62,9 +62,12 @@ def fuse(
 
     given = dict(locals())
     with typed_exit():
-        protocol = Protocol(references=references, draws=draws, seed=seed)
-        of_faces, face_name = _scores(faces, face_bundle, Modality.FACE, protocol)
-        of_signatures, signature_name = _scores(signatures, signature_bundle, Modality.SIGNATURE, protocol)
+        face_protocol, signature_protocol = (
+            Protocol(references=references, draws=draws, seed=seed, impostor_samples=IMPOSTOR_SAMPLES[modality])
+            for modality in (Modality.FACE, Modality.SIGNATURE)
+        )
+        of_faces, face_name = _scores(faces, face_bundle, Modality.FACE, face_protocol)
+        of_signatures, signature_name = _scores(signatures, signature_bundle, Modality.SIGNATURE, signature_protocol)
         results = measure(
             of_faces,
             of_signatures,

@@ -69,7 +69,7 @@ def _measure_one(
     from countersign.commands.evaluate import print_rates
     from encode.bundle import open_bundle
     from enroll.memory_store import MemoryStore
-    from eval.protocol import Protocol
+    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
     from eval.run import evaluate
     from verify.verifier import Verifier
 
@@ -79,7 +79,7 @@ def _measure_one(
         corpus,
         Verifier({modality: model}, MemoryStore()),
         modality,
-        Protocol(references=references),
+        Protocol(references=references, impostor_samples=IMPOSTOR_SAMPLES[modality]),
         used_in_making={corpus.digest: role} if role else {},
         command=command,
     )
