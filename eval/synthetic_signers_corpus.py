@@ -11,10 +11,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from encode.stroke_files import write_strokes_csv
-
 from encode.errors import ConfigError
 from encode.sample import Modality
+from encode.stroke_files import write_strokes_csv
 from eval.corpora.corpus import Corpus
 from eval.corpora.manifest import read_manifest
 from eval.synthetic import person_name

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from encode.sample import Modality
     from eval.fusion import FusionResults
-    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
+    from eval.protocol import Protocol
     from eval.trials import ScoreTable
 
 FUSION = "fusion.json"
@@ -58,7 +58,7 @@ def fuse(
     from encode.sample import Modality
     from eval.fusion import fuse as measure
     from eval.fusion import write_fusion
-    from eval.protocol import Protocol
+    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
 
     given = dict(locals())
     with typed_exit():
