@@ -9,7 +9,7 @@ r in that set, and R references:
     set.log_mean     log ( Σ_r d_r / R )
     set.log_min      log min_r d_r
     set.log_middle   log ( ½ mean_r d_r + ½ min_r d_r )
-    set.log_spread   log of the mean distance between the person's references
+    set.log_spread   log of the mean distance between the person's references, those apart from each other
     log_length       log of the mean number of points of the references
     length_change    | log (points of the probe / mean points of the references) |
     path_change      | log of the pen's way, in sizes of the signature, minus its mean over the references |
@@ -41,7 +41,12 @@ EMBEDDING = "embedding"
 """What the parts of the embeddings' distances, and their lone spread, are called by."""
 
 DISTANCE_FLOOR = 1e-3
-"""Least distance whose logarithm is taken: a probe equal to a reference must not score infinity."""
+"""Least distance whose logarithm is taken where the bundle does not say how far signatures lie apart."""
+
+NEAREST = 0.25
+"""A distance below this share of the mean spread of people counts as that share: no two goes of one hand come nearer.
+So a replayed reference scores like a very good signature and not without bound, and a file that was enrolled twice does
+not pass for a hand without any variation."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,22 @@ class Comparison:
         return found.reshape(*shape, -1)
 
     def distances(self, name: str) -> Array:
-        """Distances of the probes to the references in the feature set `name`: float64 (N, R)."""
-        return self._distances[..., self.probes.sets.index(name)]
+        """Distances of the probes to the references in the feature set `name`, none below the floor: float64 (N, R)."""
+        found: Array = np.maximum(self._distances[..., self.probes.sets.index(name)], self.floor(name))
+        return found
+
+    def floor(self, name: str) -> float:
+        """Least distance that counts in the feature set `name`, or of embeddings."""
+        mean = self.lone_spread.get(name if name == EMBEDDING else spread_key(name, self.pressure))
+        if mean is None:
+            return DISTANCE_FLOOR
+        return NEAREST * float(np.exp(mean)) * (1.0 if name == EMBEDDING else self.length)
 
     @cached_property
     def embedding_distances(self) -> Array:
-        """Distances of the probes' embeddings to the references': float64 (N, R)."""
-        return _euclidean(self.vectors, self.person.embeddings)
+        """Distances of the probes' embeddings to the references', none below the floor: float64 (N, R)."""
+        found: Array = np.maximum(_euclidean(self.vectors, self.person.embeddings), self.floor(EMBEDDING))
+        return found
 
     @property
     def length(self) -> float:
@@ -87,10 +101,27 @@ class Comparison:
 
     def log_spread(self, name: str) -> float:
         """Log of the mean distance between the references in the feature set `name`, or what stands in for it."""
-        spread = self.person.spread(pressure=self.pressure)
-        if spread is None:
-            return float(np.log(self.length)) + self.lone_spread[spread_key(name, self.pressure)]
-        return float(_log(spread[self.probes.sets.index(name)]))
+        mutual = self.person.mutual(pressure=self.pressure)[..., self.probes.sets.index(name)]
+        found = _log_apart(mutual, self.floor(name))
+        if found is not None:
+            return found
+        key = spread_key(name, self.pressure)
+        return float(np.log(self.length)) + self.lone_spread[key] if key in self.lone_spread else self._least(name)
+
+    def embedding_log_spread(self) -> float:
+        """The same of the references' embeddings."""
+        found = _log_apart(_euclidean(self.person.embeddings, self.person.embeddings), self.floor(EMBEDDING))
+        return self.lone_spread.get(EMBEDDING, self._least(EMBEDDING)) if found is None else found
+
+    def _least(self, name: str) -> float:
+        return float(np.log(self.floor(name)))
+
+
+def _log_apart(mutual: Array, floor: float) -> float | None:
+    """Log of the mean of the distances (R, R) between different references that lie apart; None if none do."""
+    pairs = mutual[np.triu_indices(len(mutual), 1)]
+    apart = pairs[pairs > floor]
+    return float(np.log(apart.mean())) if len(apart) else None
 
 
 def _euclidean(a: Array, b: Array) -> Array:
@@ -142,17 +173,7 @@ def _embedding_min(one: Comparison) -> Array:
 
 
 def _embedding_spread(one: Comparison) -> Array:
-    log_spread = embedding_log_spread(one.person)
-    return np.full(len(one.probes), one.lone_spread[EMBEDDING] if log_spread is None else log_spread)
-
-
-def embedding_log_spread(person: Person) -> float | None:
-    """Log of the mean distance between the references' embeddings; None for one reference."""
-    count = len(person.embeddings)
-    if count < 2:
-        return None
-    apart = _euclidean(person.embeddings, person.embeddings).sum() / (count * (count - 1))
-    return float(_log(apart))
+    return np.full(len(one.probes), one.embedding_log_spread())
 
 
 def _path_change(one: Comparison) -> Array:
@@ -268,5 +289,6 @@ def lone_spread(people: Iterable[Person]) -> dict[str, float]:
             }
         elif pressure:
             ratios |= {spread_key(name, True): value for name, value in ratios.items()}
-    apart = [log_spread for person in several if (log_spread := embedding_log_spread(person)) is not None]
+    between = [_euclidean(person.embeddings, person.embeddings) for person in several]
+    apart = [found for mutual in between if (found := _log_apart(mutual, DISTANCE_FLOOR)) is not None]
     return ratios | ({EMBEDDING: float(np.mean(apart))} if apart else {})

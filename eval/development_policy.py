@@ -29,11 +29,12 @@ REFERENCES = (5, 3, 2, 1)
 LEAST_PEOPLE = 8
 
 
-def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: int = 0) -> Policy:
+def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, versions: int = 1, seed: int = 0) -> Policy:
     """The policy of `bundle` measured on `corpus`, whose people it must not have been trained on.
 
     The impostors are the forgers if there are forgeries; otherwise everyone acts as one against everyone else, also
-    those with a single sample. Raises TrialsError where there are too few people or samples for any threshold.
+    those with a single sample. `versions` says how many forgeries of the corpus stem from each recording. Raises
+    TrialsError where there are too few people or samples for any threshold.
     """
     modality = bundle.manifest.modality
     model = load_model(bundle.path)
@@ -53,6 +54,7 @@ def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, seed: 
         corpus_digest=corpus.digest,
         references=references,
         impostor=TrialKind.SKILLED if table.counts[TrialKind.SKILLED] else TrialKind.RANDOM,
+        versions=versions,
         seed=seed,
     )
 

@@ -41,6 +41,7 @@ def build_policy(
     impostor: TrialKind = TrialKind.RANDOM,
     target_fars: Sequence[float] = TARGET_FARS,
     replicates: int = DEFAULT_REPLICATES,
+    versions: int = 1,
     seed: int = 0,
 ) -> Policy:
     """The policy of `table`'s model, measured against impostors of one kind.
@@ -51,6 +52,7 @@ def build_policy(
     corpus_name, corpus_digest : whose scores they are.
     references : with how many references each person was enrolled.
     target_fars : falling; those below one expected false accept are dropped.
+    versions : how many impostor probes stem from each recording: evidence counts recordings.
 
     Raises
     ------
@@ -59,10 +61,11 @@ def build_policy(
     if impostor not in IMPOSTOR_KINDS:
         raise TrialsError(f"{impostor.value} trials are no impostors")
     genuine, impostors = table.of(TrialKind.GENUINE), table.of(impostor)
-    supported = [far for far in target_fars if impostors.comparisons * far >= 1]
+    recorded = impostors.comparisons // versions
+    supported = [far for far in target_fars if recorded * far >= 1]
     if not supported:
         raise TrialsError(
-            f"{impostors.comparisons} distinct {impostor.value} impostor comparisons support no target FAR",
+            f"{recorded} distinct {impostor.value} impostor comparisons support no target FAR",
             fix="measure on more people",
         )
     bootstrap = PersonBootstrap(genuine, impostors, replicates=replicates, seed=seed)
@@ -74,7 +77,7 @@ def build_policy(
         corpus=PolicyCorpus(name=corpus_name, digest=corpus_digest, people=int(genuine.claimed.size)),
         impostor="skilled" if impostor is TrialKind.SKILLED else "random",
         references=references,
-        trials=PolicyTrials(genuine=genuine.comparisons, impostor=impostors.comparisons),
+        trials=PolicyTrials(genuine=genuine.comparisons, impostor=recorded),
         interval=PolicyInterval(method=METHOD, confidence=bootstrap.confidence),
         table=tuple(
             PolicyRow(target_far=point.far, threshold=point.threshold, achieved_far=point.achieved_far, frr=point.frr)

@@ -76,6 +76,9 @@ def _training(manifest: Manifest, steps: int, best_step: int, eer: float, parity
     if manifest.recipe["episodes"]:
         parts = manifest.recipe["episode_weights"]
         terms = ", ".join(f"{name} (weight {parts[name]:g})" for name in ("warping", "embedding", "supcon"))
+    form = manifest.name.removeprefix(manifest.recipe["name"])
+    if form:
+        terms += f"; its form `{form.removeprefix('-')}`, with a projection fitted on background people"
     return (
         "## Training\n\n"
         f"Recipe `{manifest.recipe['name']}`, seed {manifest.recipe['seed']}: {terms}; {steps} steps, averaged weights "
@@ -161,8 +164,8 @@ _LIMITS = {
     ),
     Modality.SIGNATURE: (
         "## Limits\n\n"
-        "- A pen trajectory in time is needed, not a picture of a signature; a replayed recording is scored like the "
-        "hand that wrote it.\n"
+        "- A pen trajectory in time is needed, not a picture of a signature; a replayed recording scores at "
+        "least as well as the hand that wrote it.\n"
         "- Skilled forgeries of the corpora are by volunteers who practised for minutes; a trained forger may do "
         "better.\n"
         "- Trained on volunteers on a few kinds of tablet; error rates by age, handedness, script and device are not "

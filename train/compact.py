@@ -21,6 +21,9 @@ from train.networks.pen_residual import PenMembers
 from train.recipe import Compact
 from train.seal import Served
 
+FORM = "-compact"
+"""Behind the names of recipe and folder."""
+
 SHRINKAGE = 0.5
 """Of both covariances, in the middle of what `train.identity_choice` compares."""
 
@@ -61,4 +64,4 @@ def compacted(encoder: PenMembers, embedded: Embedded, config: Compact) -> Serve
             IdentitySpec(kind="diagonal_map", strength=strength, storage="moments", limit=config.limit)
         )
     ]
-    return Served(Projected(encoder, matrix, background["mean"]).eval(), candidates)
+    return Served(Projected(encoder, matrix, background["mean"]).eval(), candidates, form=FORM)

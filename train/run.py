@@ -1,6 +1,5 @@
 """From corpora and a recipe to a sealed bundle: open the corpora, divide their people, train, seal (`train.seal`)."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -87,8 +86,7 @@ def seal_trained(
         encoder = Encoder(sealed)
         embedded = embed_corpus(encoder, pool.part(Role.BACKGROUND), progress, vector=sealed.manifest.embedding.vector)
         short = compacted(cast(PenMembers, trained.network), embedded, recipe.compact)
-        named = dataclasses.replace(recipe, name=f"{recipe.name}-compact")
-        seal(named, pool, trained, short, bundle.with_name(f"{bundle.name}-compact"), progress=progress)
+        seal(recipe, pool, trained, short, bundle.with_name(bundle.name + short.form), progress=progress)
     return sealed
 
 

@@ -39,11 +39,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Served:
-    """A network as it is to be exported, the identity models to choose from, and whether frames are matched."""
+    """A network as it is to be exported, the identity models to choose from, and whether frames are matched.
+
+    `form` is added to the recipe's name where a recipe seals more than one bundle.
+    """
 
     network: nn.Module
     candidates: Sequence[Candidate]
     matching: Matching | None = None
+    form: str = ""
 
 
 def seal(
@@ -56,7 +60,7 @@ def seal(
     size, vector = _embedding_size(network, preprocessing.shape), getattr(network, "vector", None)
     manifest = Manifest(
         format_version=1,
-        name=recipe.name,
+        name=recipe.name + served.form,
         modality=recipe.modality,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         model_digest="0" * 64,
@@ -89,10 +93,10 @@ def seal(
     manifest = manifest.model_copy(update={"identity": identity})
     with tempfile.TemporaryDirectory() as draft:
         unset = seal_bundle(draft, manifest=manifest, encoder=encoder, background=background, card=_DRAFT)
-        people = pool.policy_part()
+        people, versions = pool.policy_part(), 1
         if recipe.episodes is not None:
-            people = with_quickened(people, seed=recipe.seed)
-        policy = development_policy(unset, people, seed=recipe.seed)
+            people, versions = with_quickened(people, seed=recipe.seed), 2
+        policy = development_policy(unset, people, versions=versions, seed=recipe.seed)
     card = write_card(
         manifest,
         preprocessing.shape,

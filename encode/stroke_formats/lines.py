@@ -34,7 +34,8 @@ def read_rows(lines: Lines, columns: Sequence[int], expected: str) -> list[list[
 def read_number(cell: str, line: int) -> float:
     """One finite number, or StrokesFileInvalid."""
     try:
-        value = float(cell)
+        # float() takes more than files should hold: 1_0 for ten, and digits of every script.
+        value = float(cell) if cell.isascii() and "_" not in cell else math.nan
     except ValueError:
         raise invalid(line, "a cell is not a number") from None
     if not math.isfinite(value):

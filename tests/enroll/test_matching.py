@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 VECTOR, CAPACITY = 3, 40
 CHANNELS = ("x", "y", "pressure", "mask")
 BACKGROUND = {"mean": np.zeros(VECTOR), "total": np.eye(VECTOR), "within": 0.1 * np.eye(VECTOR)}
-LONE = {f"{name}{pressure}": 0.5 for name in SETS for pressure in ("", "+pressure")} | {"embedding": -0.5}
+LONE = {f"{name}{pressure}": -9.0 for name in SETS for pressure in ("", "+pressure")} | {"embedding": -9.0}
+"""Of people who hardly vary: no floor is met."""
 ALL = dict.fromkeys(part_names(), 1.0)
 
 
@@ -261,3 +262,23 @@ def test_a_person_without_frames_has_none_to_match() -> None:
     plain = IdentityModel(IdentitySpec(kind="pooled"), BACKGROUND)
     with pytest.raises(ValueError, match="without frames"):
         Person(plain.fit(REFERENCES).gaussian).spread(pressure=False)
+
+
+def test_a_signature_enrolled_twice_counts_once() -> None:
+    lone = {"shape": 0.2, "shape+pressure": 0.6, "embedding": 0.1}
+    weights = {"shape.log_mean": -1.0, "shape.log_spread": 1.0, "embedding.log_mean": -1.0, "embedding.log_spread": 1.0}
+    matched = model(weights, lone)
+    once = matched.llr(matched.fit(REFERENCES[:1]), PROBES)
+    twice = matched.llr(matched.fit(np.concatenate([REFERENCES[:1]] * 2)), PROBES)
+    np.testing.assert_allclose(twice, once)
+    three = matched.fit(np.concatenate([REFERENCES, REFERENCES[:1]]))
+    assert np.abs(matched.llr(three, PROBES) - matched.llr(matched.fit(REFERENCES), PROBES)).max() < 1.0
+
+
+def test_a_replayed_reference_is_no_nearer_than_a_quarter_of_the_usual_spread() -> None:
+    lone = {"shape": 0.2, "shape+pressure": 0.6, "embedding": 0.1}
+    parts = model({"shape.log_min": -1.0, "embedding.log_min": -1.0}, lone)
+    person = parts.fit(REFERENCES)
+    found = parts.parts(person, REFERENCES[:1])
+    assert found["shape.log_min"][0] == pytest.approx(np.log(0.25 * 25) + 0.6)
+    assert found["embedding.log_min"][0] == pytest.approx(np.log(0.25) + 0.1)

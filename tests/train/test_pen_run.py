@@ -197,7 +197,9 @@ def test_thresholds_are_set_against_forgeries(done: Done) -> None:
     assert done.sealed.policy is not None
     policy = Policy.from_json(done.sealed.policy)
     policy.require_model(done.sealed.model_digest, Modality.SIGNATURE)
+    # Each of the four forgeries is there twice, and counts once.
     assert (policy.impostor, policy.corpus.people, policy.trials.impostor) == ("skilled", 3, 3 * 4)
+    assert policy.corpus.name.endswith("every forgery also as quick as the writer")
 
 
 def test_training_people_are_read_as_recorded(done: Done) -> None:
