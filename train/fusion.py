@@ -96,7 +96,11 @@ def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: 
     ------
     TrainingError : nobody has enough signatures to be enrolled and probed, or was forged.
     """
-    spec = candidate.identity.model_copy(update={"matching": matching.unweighted(), "calibration": CalibrationSpec()})
+    every = matching.unweighted()
+    spec = candidate.identity.model_copy(update={"matching": every, "calibration": CalibrationSpec()})
+    # First of all: distances have a floor by it, in the fit as in service.
+    alone = _lone_spread(embedded, candidate, spec)
+    spec = spec.model_copy(update={"matching": every.model_copy(update={"lone_spread": alone})})
     trials = _trials(embedded, hurried, candidate, spec, seed)
     warped = [name for name in trials.parts if name not in _EMBEDDED]
     weights = _logistic(trials, warped) | {
@@ -106,7 +110,6 @@ def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: 
     genuine, impostor = raw[trials.kind == 0], raw[(trials.kind == 1) | (trials.kind == 2)]
     if not len(impostor):
         raise TrainingError("no background person who can be enrolled was forged", field="corpus")
-    alone = _lone_spread(embedded, candidate, spec)
     fitted = spec.model_copy(
         update={
             "matching": MatchingSpec(weights=weights, lone_spread=alone),
