@@ -23,8 +23,7 @@ from eval.metrics import equal_error, frr_at, threshold_at_far
 from eval.protocol import IMPOSTOR_SAMPLES, Protocol
 from eval.run import evaluate
 from eval.trials import ScoreTable, TrialKind
-from train.background import fit_background
-from train.embedding import embed_samples, prepare_corpus
+from train.embedding import embed_prepared, prepare_corpus
 from train.fusion import fuse, quickened_forgeries
 from train.identity_choice import given_candidates
 from train.recipe import load_recipe
@@ -63,14 +62,11 @@ def taught(bundle: Bundle, people: Corpus) -> IdentityModel:
     encoder, vector = Encoder(bundle), bundle.manifest.embedding.vector
     # Merged, so that people's names begin with their corpus, as the weights are fitted by.
     prepared = prepare_corpus(encoder, merge(people.name, [people]))
-    embedded = embed_samples(encoder, prepared, vector=vector)
-    hurried = embed_samples(encoder, quickened_forgeries(prepared, seed=0), vector=vector)
+    embedded = embed_prepared(encoder, prepared, vector=vector)
+    hurried = embed_prepared(encoder, quickened_forgeries(prepared, seed=0), vector=vector)
     plain = bundle.manifest.identity.model_copy(update={"matching": None})
     candidate = given_candidates(plain)[0]
-    background = fit_background(
-        *embedded.own, within_shrinkage=candidate.within_shrinkage, total_shrinkage=candidate.total_shrinkage
-    )
-    return IdentityModel(fuse(embedded, hurried, candidate, matching, seed=0).identity, background)
+    return IdentityModel(fuse(embedded, hurried, candidate, matching, seed=0).identity, candidate.background(embedded))
 
 
 def score(model: Model, corpus: Corpus, seed: int) -> ScoreTable:

@@ -65,6 +65,10 @@ class CalibrationSpec(_Part):
     offset: float = 0.0
 
 
+TRACE_CHANNELS = ("x", "y", "pressure", "mask")
+"""What frame matching needs of a signature, by the names of `encode.pen_frames`."""
+
+
 class MatchingSpec(_Part):
     """How signatures are matched frame by frame (see `enroll.matching`), beside or in place of the Gaussian.
 
@@ -77,12 +81,12 @@ class MatchingSpec(_Part):
     """
 
     weights: Annotated[dict[str, float], Field(min_length=1)]
-    channels: tuple[str, ...] = ("x", "y", "pressure", "mask")
+    channels: tuple[str, ...] = TRACE_CHANNELS
     lone_spread: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _channels_suffice(self) -> Self:
-        if len(set(self.channels)) < len(self.channels) or not {"x", "y", "pressure", "mask"} <= set(self.channels):
+        if len(set(self.channels)) < len(self.channels) or not set(TRACE_CHANNELS) <= set(self.channels):
             raise ValueError("channels must name x, y, pressure and mask, each once")
         return self
 

@@ -55,15 +55,30 @@ class PenFrames(Step):
         ink = resample_ink(trajectory, self.rate)
         if ink.shape[1] > self.frames:
             ink = _thinned(ink, self.frames)
-        ink[0], ink[1] = _normalised_path(ink[0], ink[1])
+        ink[:2] = normalised_path(ink[:2])
         ink[2] = _standardised(ink[2])
         ink[3] = np.log1p(np.minimum(ink[3], _LONGEST_GAP_MS) / _GAP_SCALE_MS)
-        out = np.zeros(self.shape, np.float32)
-        count = ink.shape[1]
-        out[:4, :count] = ink
-        out[:3, count:] = ink[:3, -1:]
-        out[4, :count] = 1.0
-        return out
+        return padded(ink, self.frames)
+
+
+def padded(ink: Array, frames: int) -> NDArray[np.float32]:
+    """The first four channels without padding (4, n), n <= frames → float32 (5, frames)."""
+    out = np.zeros((len(CHANNELS), frames), np.float32)
+    count = ink.shape[1]
+    out[:4, :count] = ink
+    out[:3, count:] = ink[:3, -1:]
+    out[4, :count] = 1.0
+    return out
+
+
+def unpadded(frames: NDArray[np.float32]) -> Array:
+    """What :func:`padded` was given, float64 (4, n), of its (5, frames)."""
+    return frames[:4, frames[4] > 0.5].astype(np.float64)
+
+
+def gap_ms(gaps: Array) -> Array:
+    """The gap channel (n,) → milliseconds the pen was away ahead of each frame, 10 s where it was longer."""
+    return np.expm1(gaps) * _GAP_SCALE_MS
 
 
 def resample_ink(trajectory: Trajectory, rate: float) -> Array:
@@ -101,11 +116,13 @@ def _thinned(ink: Array, frames: int) -> Array:
     return thin
 
 
-def _normalised_path(x: Array, y: Array) -> tuple[Array, Array]:
-    x, y = x - x.mean(), y - y.mean()
-    size = np.sqrt((np.mean(x * x) + np.mean(y * y)) / 2.0)
+def normalised_path(path: Array) -> Array:
+    """x and y (2, n) → x' and y' (2, n)."""
+    centred = path - path.mean(1, keepdims=True)
+    size = np.sqrt((centred * centred).mean(1).mean())
     # Validation refuses a pen that never moved; strokes of single points may still fall together when resampled.
-    return (x / size, y / size) if size > 0.0 else (x, y)
+    normalised: Array = centred / size if size > 0.0 else centred
+    return normalised
 
 
 def _standardised(pressure: Array) -> Array:

@@ -57,7 +57,7 @@ def _velocity(pen: Motion) -> Array:
 def _acceleration(pen: Motion) -> Array:
     v = np.hypot(pen.dx, pen.dy)
     # A floor far below any stroke's speed: across the path, acceleration at a standstill is the noise of a direction.
-    size = float(np.sqrt((pen.x.var() + pen.y.var()) / 2.0))
+    size = _size(pen.x, pen.y)
     moving = v + 1e-3 * (size if size > 0.0 else 1.0)
     across = (pen.dx * _slope(pen.dy) - pen.dy * _slope(pen.dx)) / moving
     return _standard(np.stack([_slope(moving), across], 1))
@@ -124,14 +124,19 @@ class Frames:
         )
 
 
+def _size(x: Array, y: Array) -> float:
+    """√((var x + var y)/2), as in `encode.pen_frames`."""
+    return float(np.sqrt((x.var() + y.var()) / 2.0))
+
+
 def _path(x: Array, y: Array) -> float:
-    size = float(np.sqrt((x.var() + y.var()) / 2.0))
+    size = _size(x, y)
     way = float(np.hypot(np.diff(x), np.diff(y)).sum())
     return float(np.log(max(way / size if size > 0.0 else 0.0, _LEAST)))
 
 
 def _aspect(x: Array, y: Array) -> float:
-    size = float(np.sqrt((x.var() + y.var()) / 2.0))
+    size = _size(x, y)
     width, height = (float(np.ptp(side)) / size if size > 0.0 else 0.0 for side in (x, y))
     return float(np.log(max(width, _LEAST) / max(height, _LEAST)))
 

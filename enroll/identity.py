@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from encode.bundle import Bundle
 from encode.errors import FieldInvalid, TooFewReferences
 from encode.manifest import IdentitySpec
-from enroll.frames import Frames
 from enroll.gaussian import Gaussian
 from enroll.kinds import LEAST_REFERENCES, fit_moments, fit_references
 from enroll.matching import Matcher
@@ -95,10 +94,11 @@ class IdentityModel:
         vectors = rows[:, : self.vector]
         if self.spec.storage == "moments":
             return self.fit_moments(Moments.of(vectors))
-        gaussian = fit_references(self.spec, self._within, vectors)
         if self._matcher is None:
-            return Person(gaussian)
-        return Person(gaussian, self._frames(rows, "references"), vectors)
+            return Person(fit_references(self.spec, self._within, vectors))
+        # A density of hundreds of dimensions costs more than the matching: it is fitted where it has a weight.
+        gaussian = fit_references(self.spec, self._within, vectors) if self._matcher.weighs_gaussian else None
+        return Person(gaussian, self._matcher.prepare(rows[:, self.vector :], field="references"), vectors)
 
     def fit_moments(self, moments: Moments) -> Person:
         """The moments of references' embeddings → the person. Raises TooFewReferences."""
@@ -121,18 +121,11 @@ class IdentityModel:
     def parts(self, person: Person, probes: ArrayLike) -> dict[str, Array]:
         """What the raw score of each probe (N, D) is added up from, unweighted: part → float64 (N,)."""
         rows = self._rows(np.atleast_2d(np.asarray(probes, np.float64)), "probes")
-        ratio = self._gaussian_ratio(person, rows)
-        frames = self._frames(rows, "probes")
-        if self._matcher is None or frames is None:
-            return {"gaussian": ratio}
-        return self._matcher.parts(person, frames, rows[:, : self.vector], ratio)
-
-    def _gaussian_ratio(self, person: Person, rows: Array) -> Array:
         vectors = rows[:, : self.vector]
-        return person.gaussian.log_density(vectors) - self.background.log_density(vectors)
-
-    def _frames(self, rows: Array, field: str) -> Frames | None:
-        return None if self._matcher is None else self._matcher.prepare(rows[:, self.vector :], field=field)
+        if self._matcher is None:
+            return {"gaussian": person.log_ratio(vectors, self.background)}
+        frames = self._matcher.prepare(rows[:, self.vector :], field="probes")
+        return self._matcher.parts(person, frames, vectors, self.background)
 
     def _rows(self, rows: Array, field: str) -> Array:
         if rows.ndim != 2 or rows.shape[1] < self.vector:

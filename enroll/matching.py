@@ -15,7 +15,7 @@ r in that set, and R references:
     path_change      | log of the pen's way, in sizes of the signature, minus its mean over the references |
     aspect_change    | log (width / height) minus its mean over the references |
     embedding.log_mean, embedding.log_min, embedding.log_spread
-                     the same of Euclidean distances between the embeddings
+                     the same of Euclidean distances between the embeddings, as if they were one more feature set
     gaussian         log p(x | person) − log p(x | everyone else) of the embeddings
 
 Distances are sums along a path, so that they grow with the length of a signature and with how freely the person writes;
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from encode.errors import BundleCorrupt
 from encode.manifest import MatchingSpec
 from enroll.frames import SETS, Frames, frame_distances, prepare_frames
+from enroll.gaussian import Gaussian
 from enroll.person import Person
 
 Array = NDArray[np.float64]
@@ -56,65 +57,64 @@ class Comparison:
     Attributes
     ----------
     vectors : float64 (N, d), the probes' embeddings.
-    gaussian : float64 (N,), log-density ratios of the probes' embeddings.
+    background : the density of everybody's embeddings.
     pressure : whether pressure counts: the probes and all references measured it.
-    lone_spread : mean log (spread / length) by feature set, ``set`` without and ``set+pressure`` with pressure.
+    lone_spread : mean log (spread / length) by feature set, ``set`` without and ``set+pressure`` with pressure; of the
+        embeddings the mean log spread.
     """
 
     person: Person
     probes: Frames
     vectors: Array
-    gaussian: Array
+    background: Gaussian
     pressure: bool
     lone_spread: Mapping[str, float]
 
     @cached_property
-    def _distances(self) -> Array:
+    def _warped(self) -> Array:
         references = self.person.references
         shape = len(self.probes), len(references)
         pairs = np.indices(shape).reshape(2, -1)
         found = frame_distances(self.probes, references, (pairs[0], pairs[1]), pressure=self.pressure)
         return found.reshape(*shape, -1)
 
-    def distances(self, name: str) -> Array:
-        """Distances of the probes to the references in the feature set `name`, none below the floor: float64 (N, R)."""
-        found: Array = np.maximum(self._distances[..., self.probes.sets.index(name)], self.floor(name))
-        return found
-
-    def floor(self, name: str) -> float:
-        """Least distance that counts in the feature set `name`, or of embeddings."""
-        mean = self.lone_spread.get(name if name == EMBEDDING else spread_key(name, self.pressure))
-        if mean is None:
-            return DISTANCE_FLOOR
-        return NEAREST * float(np.exp(mean)) * (1.0 if name == EMBEDDING else self.length)
-
-    @cached_property
-    def embedding_distances(self) -> Array:
-        """Distances of the probes' embeddings to the references', none below the floor: float64 (N, R)."""
-        found: Array = np.maximum(_euclidean(self.vectors, self.person.embeddings), self.floor(EMBEDDING))
-        return found
-
     @property
     def length(self) -> float:
         """Mean points of the references."""
         return float(self.person.references.lengths.mean())
 
+    def distances(self, name: str) -> Array:
+        """Distances of the probes to the references in the set `name`, none below the floor: float64 (N, R)."""
+        if name == EMBEDDING:
+            found = _euclidean(self.vectors, self.person.embeddings)
+        else:
+            found = self._warped[..., self.probes.sets.index(name)]
+        floored: Array = np.maximum(found, self._floor(name))
+        return floored
+
     def log_spread(self, name: str) -> float:
-        """Log of the mean distance between the references in the feature set `name`, or what stands in for it."""
-        mutual = self.person.mutual(pressure=self.pressure)[..., self.probes.sets.index(name)]
-        found = _log_apart(mutual, self.floor(name))
-        if found is not None:
-            return found
-        key = spread_key(name, self.pressure)
-        return float(np.log(self.length)) + self.lone_spread[key] if key in self.lone_spread else self._least(name)
+        """Log of the mean distance between references that lie apart in the set `name`, or what stands in for it."""
+        if name == EMBEDDING:
+            mutual = _euclidean(self.person.embeddings, self.person.embeddings)
+        else:
+            mutual = self.person.mutual(pressure=self.pressure)[..., self.probes.sets.index(name)]
+        floor = self._floor(name)
+        if (apart := _log_apart(mutual, floor)) is not None:
+            return apart
+        usual = self._usual_log_spread(name)
+        return float(np.log(floor)) if usual is None else usual
 
-    def embedding_log_spread(self) -> float:
-        """The same of the references' embeddings."""
-        found = _log_apart(_euclidean(self.person.embeddings, self.person.embeddings), self.floor(EMBEDDING))
-        return self.lone_spread.get(EMBEDDING, self._least(EMBEDDING)) if found is None else found
+    def _floor(self, name: str) -> float:
+        """Least distance that counts in the set `name`."""
+        usual = self._usual_log_spread(name)
+        return DISTANCE_FLOOR if usual is None else NEAREST * float(np.exp(usual))
 
-    def _least(self, name: str) -> float:
-        return float(np.log(self.floor(name)))
+    def _usual_log_spread(self, name: str) -> float | None:
+        """Of people whose signatures are as long, where the bundle says it."""
+        if name == EMBEDDING:
+            return self.lone_spread.get(EMBEDDING)
+        ratio = self.lone_spread.get(spread_key(name, self.pressure))
+        return None if ratio is None else ratio + float(np.log(self.length))
 
 
 def _log_apart(mutual: Array, floor: float) -> float | None:
@@ -152,7 +152,7 @@ def _log_spread(one: Comparison, name: str) -> Array:
 
 
 def _gaussian(one: Comparison) -> Array:
-    return one.gaussian
+    return one.person.log_ratio(one.vectors, one.background)
 
 
 def _log_length(one: Comparison) -> Array:
@@ -162,18 +162,6 @@ def _log_length(one: Comparison) -> Array:
 def _length_change(one: Comparison) -> Array:
     change: Array = np.abs(np.log(one.probes.lengths / one.length))
     return change
-
-
-def _embedding_mean(one: Comparison) -> Array:
-    return _log(one.embedding_distances.mean(1))
-
-
-def _embedding_min(one: Comparison) -> Array:
-    return _log(one.embedding_distances.min(1))
-
-
-def _embedding_spread(one: Comparison) -> Array:
-    return np.full(len(one.probes), one.embedding_log_spread())
 
 
 def _path_change(one: Comparison) -> Array:
@@ -194,22 +182,23 @@ SET_PARTS: Mapping[str, Callable[[Comparison, str], Array]] = {
 }
 """Part of every feature set → its function of the comparison and the set's name, float64 (N,)."""
 
+EMBEDDING_PARTS = ("log_mean", "log_min", "log_spread")
+"""Those of them that the embeddings have too."""
+
 PARTS: Mapping[str, Callable[[Comparison], Array]] = {
     "gaussian": _gaussian,
     "log_length": _log_length,
     "length_change": _length_change,
     "path_change": _path_change,
     "aspect_change": _aspect_change,
-    f"{EMBEDDING}.log_mean": _embedding_mean,
-    f"{EMBEDDING}.log_min": _embedding_min,
-    f"{EMBEDDING}.log_spread": _embedding_spread,
 }
 """Part → its function of the comparison, float64 (N,). A further part is one more function and line here."""
 
 
 def part_names() -> tuple[str, ...]:
     """Every name that a bundle's weights may use."""
-    return (*PARTS, *(f"{name}.{part}" for name in SETS for part in SET_PARTS))
+    embedded = (f"{EMBEDDING}.{part}" for part in EMBEDDING_PARTS)
+    return (*PARTS, *embedded, *(f"{name}.{part}" for name in SETS for part in SET_PARTS))
 
 
 def spread_key(name: str, pressure: bool) -> str:
@@ -232,6 +221,7 @@ class Matcher:
         needed = {spread_key(name, pressure) for name in spreads for pressure in (False, True)}
         if f"{EMBEDDING}.log_spread" in spec.weights:
             needed.add(EMBEDDING)
+        self.weighs_gaussian = "gaussian" in spec.weights
         self.minimum = 1 if needed <= set(spec.lone_spread) else 2
         """Fewest references that can be matched: two, unless the bundle says what stands in for a spread."""
 
@@ -239,8 +229,8 @@ class Matcher:
         """Flattened traces, float64 (N, C·T), → frames. Raises FieldInvalid naming `field`."""
         return prepare_frames(traces, self.spec.channels, self.sets, field=field)
 
-    def parts(self, person: Person, probes: Frames, vectors: Array, gaussian: Array) -> dict[str, Array]:
-        """Every weighted part, float64 (N,) each; `vectors` and `gaussian` as in :class:`Comparison`."""
+    def parts(self, person: Person, probes: Frames, vectors: Array, background: Gaussian) -> dict[str, Array]:
+        """Every weighted part, float64 (N,) each; `vectors` and `background` as in :class:`Comparison`."""
         found = {name: np.empty(len(probes)) for name in self.spec.weights}
         counts = probes.measured & person.measured
         for pressure in (False, True):
@@ -250,7 +240,7 @@ class Matcher:
                     person,
                     probes.rows(chosen),
                     vectors[chosen],
-                    gaussian[chosen],
+                    background,
                     pressure,
                     self.spec.lone_spread,
                 )

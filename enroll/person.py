@@ -22,14 +22,20 @@ class Person:
 
     Attributes
     ----------
-    gaussian : the density of the person's embeddings.
+    gaussian : the density of the person's embeddings; None where the model matches frames and does not weigh it.
     frames : the references' prepared traces; None where the model does not match frames.
     vectors : the references' embeddings, float64 (R, d), or None likewise.
     """
 
-    gaussian: Gaussian
+    gaussian: Gaussian | None
     frames: Frames | None = None
     vectors: Array | None = None
+
+    def log_ratio(self, vectors: Array, background: Gaussian) -> Array:
+        """log p(x | person) − log p(x | background) of embeddings (N, d): float64 (N,)."""
+        if self.gaussian is None:
+            raise ValueError("the person was fitted without a density")
+        return self.gaussian.log_density(vectors) - background.log_density(vectors)
 
     @property
     def references(self) -> Frames:

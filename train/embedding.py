@@ -75,18 +75,7 @@ def prepare_corpus(
     )
 
 
-def embed_samples(encoder: Encoder, prepared: Prepared, *, vector: int | None = None) -> Embedded:
+def embed_prepared(encoder: Encoder, prepared: Prepared, *, vector: int | None = None) -> Embedded:
     """The rows of prepared samples; `vector` of their values are the embedding."""
     x = encoder.embed_prepared(prepared.inputs).astype(np.float64)
     return Embedded(x, prepared.labels, prepared.corpora, prepared.forged, vector)
-
-
-def embed_corpus(
-    encoder: Encoder,
-    corpus: Corpus,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
-    *,
-    vector: int | None = None,
-) -> Embedded:
-    """Embed every sample that can be read, as :func:`prepare_corpus` and :func:`embed_samples` do."""
-    return embed_samples(encoder, prepare_corpus(encoder, corpus, progress), vector=vector)

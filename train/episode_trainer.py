@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from encode.errors import TrainingError
+from encode.pen_frames import unpadded
 from train.episodes import EpisodeConfig, EpisodeSampler, Writer
 from train.loop import Trained, Trainer
 from train.losses.episode import EpisodeObjective
 from train.networks.pen_residual import PenMembers, PenResidualEncoder
 from train.pen_variation import Trace
+from train.people_split import share_of
 from train.recipe import Recipe
 from train.strokes import StrokeSet
 
@@ -111,9 +113,7 @@ def embed_by_length(
 
 def traces_of(strokes: StrokeSet) -> list[Trace]:
     """The frames of every signature without padding, float64 (4, n)."""
-    frames = strokes.views[:, 0]
-    lengths = (frames[:, 4] > 0.5).sum(1)
-    return [row[:4, : int(n)].double().numpy() for row, n in zip(frames, lengths, strict=True)]
+    return [unpadded(frames) for frames in strokes.views[:, 0].numpy()]
 
 
 def writers_of(strokes: StrokeSet, shares: Mapping[str, float]) -> list[Writer]:
@@ -128,12 +128,7 @@ def writers_of(strokes: StrokeSet, shares: Mapping[str, float]) -> list[Writer]:
                 genuine=rows,
                 sessions=tuple(strokes.sessions[row] for row in rows),
                 forgeries=((labels == index) & forged).nonzero()[0],
-                weight=_weight(strokes.people[index], shares),
+                weight=share_of(strokes.people[index], shares, otherwise=1.0),
             )
         )
     return found
-
-
-def _weight(person: str, shares: Mapping[str, float]) -> float:
-    named = [share for group, share in shares.items() if person.startswith((f"{group}/", f"{group}-"))]
-    return named[0] if named else 1.0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from encode.errors import TrainingError
+from encode.pen_frames import padded
 from train.pen_variation import Distortion, Trace, distorted, quickened
 from train.pen_writer import InventedWriter, PenVariation, finished, once_more
 
@@ -145,10 +146,5 @@ class EpisodeSampler:
 def packed(traces: Sequence[Trace]) -> tuple[Tensor, Tensor]:
     """Traces (4, n) → frames float32 (N, 5, T), T the longest rounded up to 8, and lengths (N,)."""
     lengths = np.array([trace.shape[1] for trace in traces])
-    frames = np.zeros((len(traces), 5, -(-int(lengths.max()) // 8) * 8), np.float32)
-    for row, trace in enumerate(traces):
-        n = trace.shape[1]
-        frames[row, :4, :n] = trace
-        frames[row, :3, n:] = trace[:3, -1:]
-        frames[row, 4, :n] = 1.0
-    return torch.from_numpy(frames), torch.from_numpy(lengths)
+    longest = -(-int(lengths.max()) // 8) * 8
+    return torch.from_numpy(np.stack([padded(trace, longest) for trace in traces])), torch.from_numpy(lengths)

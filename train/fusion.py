@@ -21,10 +21,10 @@ from sklearn.linear_model import LogisticRegression
 
 from encode.errors import TrainingError
 from encode.manifest import CalibrationSpec, IdentitySpec, MatchingSpec
+from encode.pen_frames import normalised_path, padded, unpadded
 from enroll.frames import SETS
 from enroll.identity import IdentityModel
 from enroll.matching import EMBEDDING, lone_spread, part_names
-from train.background import fit_background
 from train.calibration import fit_calibration
 from train.embedding import Embedded, Prepared
 from train.identity_choice import REFERENCES, Candidate, corpus_groups
@@ -39,8 +39,8 @@ GENUINE, FORGED, QUICKENED, RANDOM = 0.5, 0.16, 0.24, 0.1
 """What each kind of trial weighs in the regression, whatever its number."""
 RIDGE = 0.1
 """Inverse strength of the ridge, in scikit-learn's sense, on standardised parts and weights that add up to people."""
-SET_PARTS = ("log_mean", "log_min", "log_spread")
-_EMBEDDED = tuple(f"{EMBEDDING}.{part}" for part in SET_PARTS)
+_WEIGHED = ("log_mean", "log_min", "log_spread")
+_EMBEDDED = tuple(f"{EMBEDDING}.{part}" for part in _WEIGHED)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Matching:
 
     def unweighted(self) -> MatchingSpec:
         """Every part at 1."""
-        names = [f"{name}.{part}" for name in self.sets for part in SET_PARTS]
+        names = [f"{name}.{part}" for name in self.sets for part in _WEIGHED]
         return MatchingSpec(weights=dict.fromkeys(["log_length", *self.parts, *names, *_EMBEDDED], 1.0))
 
 
@@ -133,13 +133,9 @@ def quickened_forgeries(prepared: Prepared, *, seed: int) -> Prepared:
         own = (prepared.labels == prepared.labels[row]) & ~prepared.forged
         wanted = float(np.median(lengths[own])) if own.any() else float(lengths[row])
         generator = np.random.default_rng((seed, int(row)))
-        trace = quickened(prepared.inputs[row, :4, : lengths[row]].astype(np.float64), wanted, generator)
-        position = trace[:2] - trace[:2].mean(1, keepdims=True)
-        trace[:2] = position / max(float(np.sqrt((position * position).mean())), 1e-6)
-        n = min(trace.shape[1], inputs.shape[2])
-        inputs[number, :4, :n] = trace[:, :n]
-        inputs[number, :3, n:] = trace[:3, n - 1 : n]
-        inputs[number, 4, :n] = 1.0
+        trace = quickened(unpadded(prepared.inputs[row]), wanted, generator)
+        trace[:2] = normalised_path(trace[:2])
+        inputs[number] = padded(trace[:, : inputs.shape[2]], inputs.shape[2])
     corpora = tuple(prepared.corpora[row] for row in rows)
     return Prepared(inputs, prepared.labels[rows], corpora, np.ones(len(rows), np.bool_))
 
@@ -148,7 +144,7 @@ def _trials(embedded: Embedded, hurried: Embedded, candidate: Candidate, spec: I
     generator = np.random.default_rng((seed, 1))
     found: list[tuple[dict[str, Array], NDArray[np.int64]]] = []
     for group in corpus_groups(embedded):
-        model = _model(embedded.part(~group), candidate, spec)
+        model = IdentityModel(spec, candidate.background(embedded.part(~group)))
         x, labels, forged = embedded.x[group], embedded.labels[group], embedded.forged[group]
         for person in np.unique(labels):
             own = np.flatnonzero((labels == person) & ~forged)
@@ -174,15 +170,6 @@ def _trials(embedded: Embedded, hurried: Embedded, candidate: Candidate, spec: I
     )
 
 
-def _model(others: Embedded, candidate: Candidate, spec: IdentitySpec) -> IdentityModel:
-    background = fit_background(
-        *others.own,
-        within_shrinkage=candidate.within_shrinkage,
-        total_shrinkage=candidate.total_shrinkage,
-    )
-    return IdentityModel(spec, background)
-
-
 def _logistic(trials: Trials, names: Sequence[str]) -> dict[str, float]:
     """Weights of the parts named, from a ridge logistic regression on them alone."""
     x = np.stack([trials.parts[name] for name in names], 1)
@@ -198,7 +185,7 @@ def _logistic(trials: Trials, names: Sequence[str]) -> dict[str, float]:
 
 def _lone_spread(embedded: Embedded, candidate: Candidate, spec: IdentitySpec) -> dict[str, float]:
     """Of all people together: it enters at one reference alone."""
-    model = _model(embedded, candidate, spec)
+    model = IdentityModel(spec, candidate.background(embedded))
     own = [
         embedded.x[(embedded.labels == label) & ~embedded.forged][:REFERENCES] for label in np.unique(embedded.labels)
     ]

@@ -41,6 +41,12 @@ class Candidate:
     within_shrinkage: float
     total_shrinkage: float
 
+    def background(self, embedded: Embedded) -> dict[str, Array]:
+        """The background of these people, shrunk as the candidate asks."""
+        return fit_background(
+            *embedded.own, within_shrinkage=self.within_shrinkage, total_shrinkage=self.total_shrinkage
+        )
+
     def describe(self) -> str:
         """One line for logs and cards."""
         spec = self.identity
@@ -103,11 +109,7 @@ def leave_one_corpus_out(embedded: Embedded, candidate: Candidate, *, seed: int)
     genuine: list[Array] = []
     impostor: list[Array] = []
     for number, group in enumerate(corpus_groups(embedded)):
-        others = fit_background(
-            *embedded.part(~group).own,
-            within_shrinkage=candidate.within_shrinkage,
-            total_shrinkage=candidate.total_shrinkage,
-        )
+        others = candidate.background(embedded.part(~group))
         model = IdentityModel(candidate.identity.model_copy(update={"calibration": CalibrationSpec()}), others)
         skilled = bool(embedded.forged.any())
         for own_scores, others_scores in _score_group(model, embedded.part(group), (seed, number), skilled=skilled):

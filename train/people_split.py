@@ -49,7 +49,7 @@ class SplitShares:
 
     def policy_for(self, person: str) -> int:
         """Buckets for thresholds among people of this one's corpus."""
-        return int(_share(person, self.policy_of)) if self.policy_of else self.policy
+        return int(share_of(person, self.policy_of)) if self.policy_of else self.policy
 
 
 def role_of(person: str, hold_out: float = 0.0, shares: SplitShares = SplitShares()) -> Role:
@@ -80,13 +80,14 @@ def split_people(
     `hold_out` gives the shares of people held out: of a corpus ("susig"), or of a part of one ("susig/visual"), which
     goes before the corpus's own. A person's name begins with the corpus, then "/", and parts end at a "-".
     """
-    roles = {person: role_of(person, _share(person, hold_out or {}), shares) for person in people}
+    roles = {person: role_of(person, share_of(person, hold_out or {}), shares) for person in people}
     return {role: tuple(person for person in people if roles[person] is role) for role in Role}
 
 
-def _share(person: str, shares: Mapping[str, float]) -> float:
+def share_of(person: str, shares: Mapping[str, float], *, otherwise: float = 0.0) -> float:
+    """What `shares` gives for the person's corpus or, going before it, the part of a corpus; else `otherwise`."""
     named = [group for group in shares if person.startswith((f"{group}/", f"{group}-"))]
-    return shares[max(named, key=len)] if named else 0.0
+    return shares[max(named, key=len)] if named else otherwise
 
 
 def _number(name: str) -> int:

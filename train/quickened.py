@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from encode.errors import SampleError
-from encode.pen_frames import PenFrames
+from encode.pen_frames import PenFrames, gap_ms, unpadded
 from encode.sample import Sample, StrokesSample
 from encode.strokes import read_strokes
 from eval.corpora.corpus import Corpus, Row
@@ -40,7 +40,7 @@ def quickened_sample(sample: StrokesSample, length: float, generator: np.random.
     """
     trace = quickened(_frames(sample), length, generator)
     period = 1000.0 / _FRAMES.rate
-    away = np.expm1(trace[3]) * 100.0
+    away = gap_ms(trace[3])
     pressure = trace[2] - trace[2].min()
     return StrokesSample(
         x=tuple(trace[0].tolist()),
@@ -67,5 +67,4 @@ def _trace(row: Row) -> Trace | None:
 
 
 def _frames(sample: StrokesSample) -> Trace:
-    frames = _FRAMES.apply(read_strokes(sample))
-    return frames[:4, frames[4] > 0.5].astype(np.float64)
+    return unpadded(_FRAMES.apply(read_strokes(sample)))

@@ -7,12 +7,10 @@ from typing import cast
 from torch import nn
 
 from encode.bundle import Bundle
-from encode.encoder import Encoder
 from encode.errors import TrainingError
 from encode.stroke_preprocessing import StrokePreprocessing
 from eval.corpora.corpus import Corpus
 from train.compact import compacted
-from train.embedding import embed_corpus
 from train.episode_trainer import train_members
 from train.identity_choice import Candidate, default_candidates, given_candidates
 from train.loop import Trained, Trainer
@@ -83,11 +81,10 @@ def seal_trained(
     served = Served(_served(recipe, trained.network), _candidates(recipe), recipe.matching)
     sealed = seal(recipe, pool, trained, served, bundle, progress=progress)
     if recipe.compact is not None:
-        encoder = Encoder(sealed)
-        embedded = embed_corpus(encoder, pool.part(Role.BACKGROUND), progress, vector=sealed.manifest.embedding.vector)
-        short = compacted(cast(PenMembers, trained.network), embedded, recipe.compact)
-        seal(recipe, pool, trained, short, bundle.with_name(bundle.name + short.form), progress=progress)
-    return sealed
+        short = compacted(cast(PenMembers, trained.network), sealed.embedded, recipe.compact)
+        beside = bundle.with_name(bundle.name + short.form)
+        seal(recipe, pool, trained, short, beside, prepared=sealed.prepared, progress=progress)
+    return sealed.bundle
 
 
 def _served(recipe: Recipe, network: nn.Module) -> nn.Module:

@@ -18,9 +18,8 @@ from encode.bundle import Bundle, seal_bundle
 from encode.encoder import Encoder
 from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
 from eval.development_policy import development_policy
-from train.background import fit_background
 from train.card import write_card
-from train.embedding import embed_samples, prepare_corpus
+from train.embedding import Embedded, Prepared, embed_prepared, prepare_corpus
 from train.export import check_parity, export_onnx
 from train.fusion import Matching, fuse, quickened_forgeries
 from train.identity_choice import Candidate, calibrate, choose_identity
@@ -50,10 +49,29 @@ class Served:
     form: str = ""
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """A bundle, and the background people it was fitted on: as its encoder reads them, and embedded."""
+
+    bundle: Bundle
+    prepared: Prepared
+    embedded: Embedded
+
+
 def seal(
-    recipe: Recipe, pool: Pool, trained: Trained, served: Served, bundle: Path, *, progress: Progress = lambda *_: None
-) -> Bundle:
-    """Export, fit what follows the network, and seal at `bundle`; nothing is written there before the end."""
+    recipe: Recipe,
+    pool: Pool,
+    trained: Trained,
+    served: Served,
+    bundle: Path,
+    *,
+    prepared: Prepared | None = None,
+    progress: Progress = lambda *_: None,
+) -> Sealed:
+    """Export, fit what follows the network, and seal at `bundle`; nothing is written there before the end.
+
+    `prepared` are the pool's background people where another form of the recipe has read them already.
+    """
     preprocessing, network = recipe.steps(), served.network
     encoder = export_onnx(network, preprocessing.shape)
     parity = check_parity(network, encoder, preprocessing.shape)
@@ -76,18 +94,14 @@ def seal(
     with tempfile.TemporaryDirectory() as draft:
         bare = seal_bundle(draft, manifest=manifest, encoder=encoder, background=blank, card=_DRAFT)
         encode = Encoder(bare)
-        prepared = prepare_corpus(encode, pool.part(Role.BACKGROUND), progress)
-        embedded = embed_samples(encode, prepared, vector=vector)
+        prepared = prepared or prepare_corpus(encode, pool.part(Role.BACKGROUND), progress)
+        embedded = embed_prepared(encode, prepared, vector=vector)
     measured = choose_identity(embedded, served.candidates, seed=recipe.seed)
     best = measured[0]
-    background = fit_background(
-        *embedded.own,
-        within_shrinkage=best.candidate.within_shrinkage,
-        total_shrinkage=best.candidate.total_shrinkage,
-    )
+    background = best.candidate.background(embedded)
     identity, fused = best.candidate.identity.model_copy(update={"calibration": calibrate(best)}), None
     if served.matching is not None:
-        hurried = embed_samples(encode, quickened_forgeries(prepared, seed=recipe.seed), vector=vector)
+        hurried = embed_prepared(encode, quickened_forgeries(prepared, seed=recipe.seed), vector=vector)
         fused = fuse(embedded, hurried, best.candidate, served.matching, seed=recipe.seed)
         identity = fused.identity
     manifest = manifest.model_copy(update={"identity": identity})
@@ -109,7 +123,7 @@ def seal(
         fused=fused,
         policy=policy,
     )
-    return seal_bundle(
+    sealed = seal_bundle(
         bundle,
         manifest=manifest,
         encoder=encoder,
@@ -117,6 +131,7 @@ def seal(
         card=card,
         policy=policy.model_dump_json(indent=2).encode(),
     )
+    return Sealed(sealed, prepared, embedded)
 
 
 def _embedding_size(network: nn.Module, shape: tuple[int, ...]) -> int:

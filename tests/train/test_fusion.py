@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import train.fusion
+import train.identity_choice
 from encode.errors import TrainingError
 from encode.manifest import CalibrationSpec, IdentitySpec
 from enroll.identity import IdentityModel
@@ -186,7 +186,7 @@ def test_no_forgery_is_enrolled_or_fits_a_background(
         return fit_background(vectors, labels, **shrinkage)
 
     monkeypatch.setattr(IdentityModel, "fit", spy)
-    monkeypatch.setattr(train.fusion, "fit_background", background)
+    monkeypatch.setattr(train.identity_choice, "fit_background", background)
     fuse(embedded, hurried, CANDIDATE, MATCHING, seed=0)
     genuine = {row.tobytes() for row in embedded.x[~embedded.forged]}
     assert {row.tobytes() for row in enrolled} <= genuine

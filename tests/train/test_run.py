@@ -18,7 +18,7 @@ from encode.sample import ImageSample, Modality
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus
 from eval.corpora.folder import read_folder
-from train.embedding import embed_corpus
+from train.embedding import embed_prepared, prepare_corpus
 from train.networks.residual import count_parameters
 from train.people_split import Role, role_of
 from train.pool import open_pool
@@ -204,7 +204,8 @@ def test_people_are_divided_by_name(done: Done) -> None:
 
 def test_embeddings_keep_their_people_and_corpora(done: Done, tmp_path: Path) -> None:
     part = open_pool(done.specs).part(Role.BACKGROUND)
-    found = embed_corpus(Encoder(done.bundle, threads=1), part)
+    encoder = Encoder(done.bundle, threads=1)
+    found = embed_prepared(encoder, prepare_corpus(encoder, part))
     assert found.x.shape == (36, 16)
     assert found.x.dtype == np.float64
     assert [part.people[label] for label in found.labels] == [row.person for row in part.rows]
@@ -215,12 +216,13 @@ def test_embeddings_keep_their_people_and_corpora(done: Done, tmp_path: Path) ->
 def test_pictures_that_cannot_be_read_are_left_out(done: Done, write_faces: WriteFaces, tmp_path: Path) -> None:
     write_faces(tmp_path / "few", ["a", "b"], samples=2)
     (tmp_path / "few" / "a" / "1.png").write_bytes(b"text")
-    found = embed_corpus(Encoder(done.bundle, threads=1), read_folder(tmp_path / "few", name="few"))
+    encoder = Encoder(done.bundle, threads=1)
+    found = embed_prepared(encoder, prepare_corpus(encoder, read_folder(tmp_path / "few", name="few")))
     assert (len(found.x), found.labels.tolist()) == (3, [0, 1, 1])
     (tmp_path / "few" / "a" / "2.png").write_bytes(b"")
     only_a: Corpus = read_folder(tmp_path / "few", name="few").only(["a"])
     with pytest.raises(TrainingError, match="no sample of few can be read"):
-        embed_corpus(Encoder(done.bundle, threads=1), only_a)
+        prepare_corpus(encoder, only_a)
 
 
 def test_no_corpus_and_too_few_people_are_refused(

@@ -14,7 +14,7 @@ from encode.manifest import CARD
 from encode.sample import Modality, StrokesSample
 from eval.corpora.corpus import Corpus
 from train.background import fit_background
-from train.embedding import embed_corpus
+from train.embedding import embed_prepared, prepare_corpus
 from train.people_split import Role, role_of
 from train.pool import Pool, open_pool
 from train.recipe import Recipe
@@ -103,7 +103,8 @@ def test_no_forgery_of_a_development_person_is_trained_on(done: Done) -> None:
 
 
 def test_the_background_never_sees_a_forgery(done: Done) -> None:
-    found = embed_corpus(Encoder(done.bundle, threads=1), done.pool.part(Role.BACKGROUND))
+    encoder = Encoder(done.bundle, threads=1)
+    found = embed_prepared(encoder, prepare_corpus(encoder, done.pool.part(Role.BACKGROUND)))
     assert int(found.forged.sum()) == 4 * 4
     assert done.bundle.background["samples"] == [4 * 8]
     own = ~found.forged

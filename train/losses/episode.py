@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from train.episodes import EpisodeConfig
+from train.losses.supcon import SupCon
 from train.losses.warping import warping_distances
 
 GENUINE, FORGED, DISTORTED, RANDOM = 0.5, 0.28, 0.1, 0.12
@@ -58,8 +59,10 @@ class EpisodeObjective(nn.Module):
         self.target = (torch.arange(config.probes) < config.genuine).float()
         row = torch.arange(config.writers * config.own)
         place = row % config.own
-        self.own = place < config.references + config.genuine
-        self.writer = row // config.own
+        own = place < config.references + config.genuine
+        # Nobody shares a forgery's label: it is a negative to all and has no positive of its own.
+        self.label = torch.where(own, row // config.own, config.writers + row)
+        self.supcon = SupCon(weights.temperature)
         upper = torch.triu_indices(config.references, config.references, 1)
         self.left = torch.cat([self.probes.repeat_interleave(config.references, 1).flatten(), self._pick(upper[0])])
         self.right = torch.cat([self.references.repeat(1, config.probes).flatten(), self._pick(upper[1])])
@@ -71,14 +74,9 @@ class EpisodeObjective(nn.Module):
         addends = {
             "warping": self._loss(warping),
             "embedding": self._loss(embedding),
-            "supcon": self._supcon(embeddings),
+            "supcon": self.supcon(embeddings, self.label),
         }
-        scale = {
-            "warping": self.weights.warping,
-            "embedding": self.weights.embedding,
-            "supcon": self.weights.supcon,
-        }
-        total = torch.stack([scale[name] * value for name, value in addends.items()]).sum()
+        total = torch.stack([getattr(self.weights, name) * value for name, value in addends.items()]).sum()
         return total, {name: float(value.detach()) for name, value in addends.items()}
 
     def warping_logits(self, frames: Tensor, lengths: Tensor) -> Tensor:
@@ -111,15 +109,6 @@ class EpisodeObjective(nn.Module):
         genuine, forged = logits[:, : self.genuine], logits[:, self.genuine : self.genuine + self.forged]
         ranking = functional.softplus(forged[:, None, :] - genuine[:, :, None]).mean()
         return (entropy * self.share).sum(1).mean() + self.weights.ranking * ranking
-
-    def _supcon(self, embeddings: Tensor) -> Tensor:
-        """SupCon (sum outside) with genuine signatures as anchors and positives, everything else as negatives."""
-        itself = torch.eye(len(embeddings), dtype=torch.bool)
-        similar = (embeddings @ embeddings.T / self.weights.temperature).masked_fill(itself, -1e4)
-        same = (self.writer[:, None] == self.writer) & self.own[:, None] & self.own & ~itself
-        log_share = similar - torch.logsumexp(similar, 1, keepdim=True)
-        per_anchor = (log_share * same).sum(1) / same.sum(1).clamp(min=1)
-        return -per_anchor[self.own].mean()
 
     def _pick(self, column: Tensor) -> Tensor:
         return self.references[:, column].flatten()

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from encode.manifest import TRACE_CHANNELS
+from encode.pen_frames import CHANNELS
 from train.networks.pen_features import FEATURES, PenFeatures
 
-STRIDE = 4
-"""Frames a network needs in multiples of."""
-TRACE_CHANNELS = (0, 1, 2, 4)
-"""Of the network's input: x, y, pressure and mask, what frame matching keeps of a signature."""
+_TRACE = tuple(CHANNELS.index(name) for name in TRACE_CHANNELS)
+"""Where in the network's input the channels are that frame matching keeps of a signature."""
 
 
 @dataclass(frozen=True)
@@ -173,5 +173,5 @@ class WithTrace(nn.Module):
         self.vector = encoder.size
 
     def forward(self, frames: Tensor) -> Tensor:
-        trace = torch.cat([frames[:, index] for index in TRACE_CHANNELS], 1)
+        trace = torch.cat([frames[:, index] for index in _TRACE], 1)
         return torch.cat([self.encoder(frames), trace.half().float()], 1)
