@@ -21,6 +21,7 @@ from eval.corpora.corpus import Corpus, merge
 from eval.corpora.spec import open_corpus
 from eval.metrics import equal_error, frr_at, threshold_at_far
 from eval.protocol import IMPOSTOR_SAMPLES, Protocol
+from eval.rates import equal_error_by_person
 from eval.run import evaluate
 from eval.trials import ScoreTable, TrialKind
 from train.embedding import embed_prepared, prepare_corpus
@@ -80,15 +81,11 @@ def rates(tables: list[ScoreTable]) -> tuple[float, float, float, float]:
     kinds = {kind: [table.of(kind) for table in tables] for kind in TrialKind}
     pooled = {kind: np.concatenate([trials.scores for trials in found]) for kind, found in kinds.items()}
     genuine, forged = pooled[TrialKind.GENUINE], pooled[TrialKind.SKILLED]
-    personal = [
-        equal_error(g.scores[(g.claim == p) & (g.draw == d)], f.scores[(f.claim == p) & (f.draw == d)]).rate
-        for g, f in zip(kinds[TrialKind.GENUINE], kinds[TrialKind.SKILLED], strict=True)
-        for p in f.claimed
-        for d in np.unique(f.draw)
-    ]
+    halves = zip(kinds[TrialKind.GENUINE], kinds[TrialKind.SKILLED], strict=True)
+    personal = np.concatenate([equal_error_by_person(*half) for half in halves])
     return (
         100 * equal_error(genuine, forged).rate,
-        100 * float(np.mean(personal)),
+        100 * float(np.nanmean(personal)),
         100 * frr_at(genuine, threshold_at_far(forged, 0.05)),
         100 * equal_error(genuine, pooled[TrialKind.RANDOM]).rate,
     )

@@ -41,6 +41,7 @@ FeatureName = Literal[
     "sin_curvature",
 ]
 FEATURES: tuple[FeatureName, ...] = get_args(FeatureName)
+"""In the paper's order: `encode.stroke_steps` takes the first eight unless told otherwise."""
 
 SECONDS = 0.05
 """The unit of time of speed and acceleration, s: within a pen stroke, so that all features are of the order of 1."""

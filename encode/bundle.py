@@ -133,11 +133,9 @@ def seal_bundle(
 ) -> Bundle:
     """Write a bundle, filling in digests, and open it again.
 
-    `manifest.parts` and `manifest.model_digest` are computed here; what they held before is ignored. The manifest is
-    written last, so that a write cut short leaves a bundle that is refused, not one that is half new.
+    `manifest.parts` and `manifest.model_digest` are computed here; what they held before is ignored.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **dict(background))
     parts = {ENCODER: encoder, BACKGROUND: buffer.getvalue(), CARD: card.encode()}
@@ -153,10 +151,7 @@ def seal_bundle(
             "model_digest": bundle_digest(manifest, digests),
         }
     )
-    for name, data in parts.items():
-        (folder / name).write_bytes(data)
-    _write_manifest(folder, sealed)
-    return open_bundle(folder)
+    return _write(folder, sealed, parts)
 
 
 def with_policy(bundle: Bundle, folder: str | Path, policy: bytes, note: str) -> Bundle:
@@ -164,20 +159,20 @@ def with_policy(bundle: Bundle, folder: str | Path, policy: bytes, note: str) ->
 
     `note` is added to the model card, which may still tell of the thresholds that were.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     parts = {name: _read(bundle.path, name) for name in bundle.manifest.parts if name != POLICY} | {POLICY: policy}
     parts[CARD] += f"\n## Thresholds replaced\n\n{note}\n".encode()
     digests = {name: sha256_hex(data) for name, data in parts.items()}
+    return _write(Path(folder), bundle.manifest.model_copy(update={"parts": digests}), parts)
+
+
+def _write(folder: Path, manifest: Manifest, parts: Mapping[str, bytes]) -> Bundle:
+    """The manifest last: a write cut short leaves a bundle that is refused, not one that is half new."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, data in parts.items():
         (folder / name).write_bytes(data)
-    _write_manifest(folder, bundle.manifest.model_copy(update={"parts": digests}))
-    return open_bundle(folder)
-
-
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
     text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
     (folder / MANIFEST).write_bytes(text.encode())
+    return open_bundle(folder)
 
 
 def bundle_digest(manifest: Manifest, parts: Mapping[str, str]) -> str:

@@ -14,8 +14,9 @@ from encode.cpu import usable_cpus
 from encode.errors import BundleCorrupt, BundleShapeMismatch, InputError, WrongModality
 from encode.image import DEFAULT_LIMITS, ImageLimits, crop_image, decode_image
 from encode.manifest import ENCODER
+from encode.preprocessing import Preprocessing
 from encode.runtime import ort
-from encode.sample import ImageSample, Modality, Sample
+from encode.sample import ImageSample, Modality, Sample, StrokesSample
 from encode.stroke_preprocessing import StrokePreprocessing
 from encode.strokes import DEFAULT_STROKE_LIMITS, StrokeLimits, read_strokes
 
@@ -78,9 +79,9 @@ class Encoder:
         """
         preprocessing = self._preprocessing
         if sample.modality is self.modality:
-            if isinstance(preprocessing, StrokePreprocessing) and not isinstance(sample, ImageSample):
+            if isinstance(sample, StrokesSample) and isinstance(preprocessing, StrokePreprocessing):
                 return preprocessing(read_strokes(sample, self._stroke_limits))
-            if not isinstance(preprocessing, StrokePreprocessing) and isinstance(sample, ImageSample):
+            if isinstance(sample, ImageSample) and isinstance(preprocessing, Preprocessing):
                 image = decode_image(sample.data, self._limits)
                 if sample.crop is not None:
                     image = crop_image(image, sample.crop, self._limits)

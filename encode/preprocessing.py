@@ -17,10 +17,10 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from encode.errors import BundleCorrupt
-from encode.step import Step
+from encode.step import Step, parse_steps
 
 _FILTERS = {
     "box": Image.Resampling.BOX,
@@ -134,12 +134,7 @@ class Preprocessing:
     """
 
     def __init__(self, steps: Sequence[object]) -> None:
-        try:
-            parsed = _STEPS.validate_python(list(steps))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BundleCorrupt(first["msg"], field=f"preprocessing.{where}") from error
+        parsed = parse_steps(_STEPS, steps)
         names = [step.step for step in parsed]
         scale = parsed[-1] if parsed else None
         if names.count("colour") != 1 or names.count("resize") != 1 or not isinstance(scale, Scale):

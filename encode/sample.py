@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from encode.errors import CropInvalid
 
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".webp"})
+"""How the names of image files end, in lower case; those of stroke files are in `encode.stroke_files`."""
+
 
 class Modality(StrEnum):
     """The trait a sample shows and a model reads."""

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from encode.errors import BundleCorrupt
 from encode.preprocessing import Preprocessing
 from encode.sample import Modality
+from encode.step import parse_steps
 from encode.stroke_steps import STROKE_STEP_NAMES, STROKE_STEPS
 from encode.strokes import Trajectory
 
@@ -29,12 +29,7 @@ class StrokePreprocessing:
     """
 
     def __init__(self, steps: Sequence[object]) -> None:
-        try:
-            parsed = STROKE_STEPS.validate_python(list(steps))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BundleCorrupt(first["msg"], field=f"preprocessing.{where}") from error
+        parsed = parse_steps(STROKE_STEPS, steps)
         if len(parsed) != 1:
             raise BundleCorrupt("preprocessing of strokes needs exactly one step", field="preprocessing")
         self.step = parsed[0]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, model_validator
 
-from encode.bromley_features import FeatureName, bromley_features
+from encode.bromley_features import FEATURES, FeatureName, bromley_features
 from encode.pen_frames import PenFrames
 from encode.step import Step
 from encode.strokes import Trajectory
@@ -25,16 +25,7 @@ class Bromley1993(Step):
 
     step: Literal["bromley1993"] = "bromley1993"
     points: Annotated[int, Field(ge=16, le=4096)] = 200
-    features: Annotated[tuple[FeatureName, ...], Field(min_length=1)] = (
-        "pen",
-        "x",
-        "y",
-        "speed",
-        "centripetal",
-        "tangential",
-        "cos_direction",
-        "sin_direction",
-    )
+    features: Annotated[tuple[FeatureName, ...], Field(min_length=1)] = FEATURES[:8]
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

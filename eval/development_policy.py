@@ -16,8 +16,8 @@ from encode.errors import TrialsError
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus, Row
 from eval.policy_builder import build_policy
-from eval.protocol import Protocol, derive
-from eval.scoring import acquire, score
+from eval.protocol import Protocol
+from eval.scoring import score_corpus
 from eval.trials import TrialKind
 from verify.model import load_model
 from verify.policy import Policy
@@ -44,9 +44,7 @@ def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, versio
     # Against forgeries other people are not measured: comparing them too would take most of the time.
     others = 1 if any(row.kind == "forgery" for row in rows) else None
     protocol = Protocol(references=references, draws=draws, seed=seed, impostors_per_person=others)
-    acquired = acquire(rows, verifier, modality, quiet=True)
-    plan = derive(rows, protocol, acquired.usable)
-    table = score(plan, acquired, verifier, modality, model.model_digest, quiet=True)
+    table = score_corpus(corpus, verifier, modality, protocol, quiet=True).table
     return build_policy(
         table,
         modality=modality,

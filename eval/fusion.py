@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from encode.errors import ConfigError
+from encode.errors import ConfigError, TrialsError
 from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
 from eval.chimeric import FusedTrials, chimeric_pairing, own_pairing, pair_trials
 from eval.progress import track
@@ -21,6 +21,9 @@ from eval.rates import measure
 from eval.results import Count, KindResults
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
 from verify.policy import Digest, Fraction, Rate
+
+FUSION = "fusion.json"
+"""What the results are called in a folder."""
 
 FARS = (0.01, 0.001)
 SYSTEMS = ("face", "signature", "fused")
@@ -96,7 +99,6 @@ def fuse(
     chimeric: bool | None = None,
     replicates: int = DEFAULT_REPLICATES,
     command: str = "",
-    quiet: bool = False,
 ) -> FusionResults:
     """Measure both tables alone and together.
 
@@ -113,7 +115,7 @@ def fuse(
     wanted = [None] if seeds is None else list(seeds)
     measured = tuple(
         _measured(faces, signatures, seed, replicates)
-        for seed in track(wanted, len(wanted), "Measuring pairings of people", quiet=quiet)
+        for seed in track(wanted, len(wanted), "Measuring pairings of people")
     )
     forged = [pairing.skilled for pairing in measured if pairing.skilled is not None]
     return FusionResults(
@@ -144,6 +146,11 @@ def _measured(faces: ScoreTable, signatures: ScoreTable, seed: int | None, repli
     """One pairing: of people of the same name where `seed` is None, at random otherwise."""
     pairing = own_pairing(faces, signatures) if seed is None else chimeric_pairing(faces, signatures, seed)
     trials = pair_trials(faces, signatures, pairing, seed or 0)
+    for kind in (TrialKind.GENUINE, TrialKind.RANDOM):
+        if kind not in trials:
+            raise TrialsError(
+                f"the people paired have no {kind.value} trials of both modalities", fix="measure on more people"
+            )
     blocks = {
         kind.value: _systems(trials[TrialKind.GENUINE], trials[kind], seed or 0, replicates)
         for kind in IMPOSTOR_KINDS

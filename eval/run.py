@@ -4,18 +4,18 @@ corpus ─ acquire ─→ embeddings ─ derive, score ─→ scores.parquet ─
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from encode.errors import ConfigError, CorpusInvalid, TrialsError
+from encode.errors import ConfigError, TrialsError
 from encode.sample import Modality
 from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
 from eval.corpora.corpus import Corpus, Row
 from eval.intervals import CONFIDENCE, clopper_pearson
-from eval.protocol import Plan, Protocol, derive
+from eval.protocol import Plan, Protocol
 from eval.rates import measure
 from eval.report import render_report
 from eval.results import (
@@ -27,14 +27,14 @@ from eval.results import (
     ProtocolFacts,
     Results,
 )
-from eval.score_file import write_scores
-from eval.scoring import Acquired, acquire, score
+from eval.score_file import SCORES, write_scores
+from eval.scoring import Acquired, score_corpus
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
 from verify.model import Model
 from verify.policy import Policy
 from verify.verifier import Verifier
 
-RESULTS, SCORES, REPORT = "results.json", "scores.parquet", "report.html"
+RESULTS, REPORT = "results.json", "report.html"
 
 _SOFTWARE = ("countersign", "numpy", "scipy", "pillow", "onnxruntime", "onnxruntime-gpu", "scikit-learn", "pyarrow")
 
@@ -87,12 +87,8 @@ def evaluate(
     CorpusInvalid if no row is of the modality; TrialsError if the samples are too few for any rate.
     """
     model = verifier.models[modality]
-    rows = sorted((row for row in corpus.rows if row.modality is modality), key=lambda row: row.id)
-    if not rows:
-        raise CorpusInvalid(f"{corpus.name} holds no {modality.value} samples", field="modality")
-    acquired = acquire(rows, verifier, modality, quiet=quiet)
-    plan = derive(rows, protocol, acquired.usable)
-    table = score(plan, acquired, verifier, modality, model.model_digest, quiet=quiet)
+    scored = score_corpus(corpus, verifier, modality, protocol, quiet=quiet)
+    rows, acquired, plan, table = scored.rows, scored.acquired, scored.plan, scored.table
     bootstraps: dict[TrialKind, PersonBootstrap] = {}
     blocks: dict[TrialKind, KindResults] = {}
     for kind in IMPOSTOR_KINDS:
@@ -139,7 +135,7 @@ def software_versions() -> dict[str, str]:
 
 
 def _corpus_facts(
-    corpus: Corpus, rows: list[Row], modality: Modality, used_in_making: Mapping[str, str]
+    corpus: Corpus, rows: Sequence[Row], modality: Modality, used_in_making: Mapping[str, str]
 ) -> CorpusFacts:
     forgeries = sum(row.kind == "forgery" for row in rows)
     role = used_in_making.get(corpus.digest)
@@ -154,7 +150,7 @@ def _corpus_facts(
     )
 
 
-def _reference_rule(corpus: Corpus, rows: list[Row]) -> str | None:
+def _reference_rule(corpus: Corpus, rows: Sequence[Row]) -> str | None:
     """Which samples may be references, in words, where that is not simply any of them."""
     if all(row.may_enroll for row in rows if row.kind == "genuine"):
         return None

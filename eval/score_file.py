@@ -18,6 +18,9 @@ import pyarrow.parquet as pq
 from encode.errors import TrialsError
 from eval.trials import KINDS, ScoreTable
 
+SCORES = "scores.parquet"
+"""What a run calls the file in its folder."""
+
 COLUMNS = ("claim", "draw", "probe", "kind", "score", "failed", "model_digest")
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from encode.errors import SampleError, TrialsError
+from encode.errors import CorpusInvalid, SampleError, TrialsError
 from encode.sample import Modality, Sample
-from eval.corpora.corpus import Row
+from eval.corpora.corpus import Corpus, Row
 from eval.progress import track
-from eval.protocol import Claim, Plan
+from eval.protocol import Claim, Plan, Protocol, derive
 from eval.trials import KINDS, ScoreTable
 from verify.verifier import Verifier
 
@@ -82,6 +82,34 @@ def acquire(rows: Sequence[Row], verifier: Verifier, modality: Modality, *, quie
     for index, vector in vectors.items():
         embeddings[index] = vector
     return Acquired(embeddings, reasons)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A corpus scored: its rows of one modality by ascending id, what was acquired of them, the plan, the trials."""
+
+    rows: Sequence[Row]
+    acquired: Acquired
+    plan: Plan
+    table: ScoreTable
+
+
+def score_corpus(
+    corpus: Corpus, verifier: Verifier, modality: Modality, protocol: Protocol, *, quiet: bool = False
+) -> Scored:
+    """Embed every sample once, derive the protocol's trials and score them.
+
+    Raises
+    ------
+    CorpusInvalid if no row is of the modality; TrialsError if the samples are too few for any trial.
+    """
+    rows = [row for row in corpus.rows if row.modality is modality]
+    if not rows:
+        raise CorpusInvalid(f"{corpus.name} holds no {modality.value} samples", field="modality")
+    acquired = acquire(rows, verifier, modality, quiet=quiet)
+    plan = derive(rows, protocol, acquired.usable)
+    digest = verifier.models[modality].model_digest
+    return Scored(rows, acquired, plan, score(plan, acquired, verifier, modality, digest, quiet=quiet))
 
 
 def score(

@@ -130,6 +130,14 @@ def person_name(person: int) -> str:
     return f"synthetic-{person + 1:02}"
 
 
+def clear_people(folder: Path) -> None:
+    """Make `folder` if need be, and remove the synthetic people of an earlier run; nothing else in it is touched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if _PERSON.fullmatch(old.name) and old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+
+
 def write_people(generator: FaceGenerator, folder: Path, people: int, samples: int, *, seed: int = 0) -> Iterator[str]:
     """Draw people into ``folder/synthetic-NN/NN.png``, yielding each name once written.
 
@@ -139,10 +147,7 @@ def write_people(generator: FaceGenerator, folder: Path, people: int, samples: i
     label = PngInfo()
     label.add_text("Comment", LABEL)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            if _PERSON.fullmatch(old.name) and old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old)
+        clear_people(folder)
         for person in range(people):
             home = folder / person_name(person)
             home.mkdir()

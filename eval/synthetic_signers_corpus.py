@@ -6,8 +6,6 @@ FOLDER/README.txt                                  says that nobody is real
 """
 
 import csv
-import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +14,12 @@ from encode.sample import Modality
 from encode.stroke_files import write_strokes_csv
 from eval.corpora.corpus import Corpus
 from eval.corpora.manifest import read_manifest
-from eval.synthetic import person_name
+from eval.synthetic import clear_people, person_name
 from eval.synthetic_signers import DEFAULT_TABLET, Signer
 from eval.synthetic_signers_tablet import Tablet
 
 MANIFEST = "manifest.csv"
 LABEL = "Synthetic signatures, drawn by a kinematic model of handwriting. There are no such people.\n"
-
-_PERSON = re.compile(r"synthetic-\d+")
 
 
 def write_signers(
@@ -42,10 +38,7 @@ def write_signers(
     """
     rows: list[tuple[str, str, str, str, str]] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            if _PERSON.fullmatch(old.name) and old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old)
+        clear_people(folder)
         for person in range(people):
             signer, name = Signer.draw(person, seed=seed), person_name(person)
             (folder / name).mkdir()

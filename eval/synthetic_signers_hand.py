@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from eval.synthetic_signers_motion import FloatArray, Strokes
+from eval.synthetic_signers_motion import FloatArray, Strokes, arc_length
 from eval.synthetic_signers_shape import Shape
 
 _ISOCHRONY = 1 / 3
@@ -113,7 +113,7 @@ def perform(shape: Shape, rhythm: FloatArray, hand: Hand, generator: np.random.G
     cos, sin = np.cos(hand.incline), np.sin(hand.incline)
     points = hand.size * shape.points @ (np.array([[cos, -sin], [sin, cos]]) @ lean).T
     chord = np.diff(points, axis=0)
-    longer = np.hypot(*chord.T) / np.sinc(shape.turn / (2 * np.pi))
+    longer = arc_length(chord, shape.turn)
     slower = np.maximum(longer / longer.mean(), 0.05) ** _ISOCHRONY
     gaps = hand.pace * rhythm * slower
     each = np.exp(generator.normal(0.0, 0.04 * hand.looseness, len(shape)))

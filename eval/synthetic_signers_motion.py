@@ -25,6 +25,12 @@ FloatArray = NDArray[np.float64]
 _SOON = 1e-9  # seconds after an onset: nothing has moved yet, and dividing by it is safe
 
 
+def arc_length(chord: FloatArray, turn: FloatArray) -> FloatArray:
+    """Chords (J, 2) and turns Δ (J,) of arcs → their lengths, chord · (Δ/2) / sin(Δ/2): float64 (J,)."""
+    length: FloatArray = np.hypot(*chord.T) / np.sinc(turn / (2 * np.pi))
+    return length
+
+
 @dataclass(frozen=True)
 class Strokes:
     """J strokes, in the order of their onsets; lengths in any unit, times in seconds, angles in radians.
@@ -52,9 +58,8 @@ class Strokes:
 
     @property
     def length(self) -> FloatArray:
-        """D: float64 (J,), the length of each arc: chord · (Δ/2) / sin(Δ/2)."""
-        length: FloatArray = np.hypot(*self.chord.T) / np.sinc(self.turn / (2 * np.pi))
-        return length
+        """D: float64 (J,), the length of each arc."""
+        return arc_length(self.chord, self.turn)
 
     @property
     def start_angle(self) -> FloatArray:

@@ -18,8 +18,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from encode.errors import FieldInvalid
 from encode.sample import Modality, Sample
+from verify.address import LOOPBACK
 from verify.messages import MAX_MESSAGE_BYTES, MODALITY_TO_WIRE, write_modalities, write_sample
-from verify.settings import LOOPBACK
 from verify.status import from_rpc_error
 from verify.v1 import (
     enrollment_pb2,

@@ -33,7 +33,7 @@ from scipy.optimize import brentq
 from scipy.special import betaincinv
 
 from encode.errors import TargetFarUnavailable
-from verify.policy import Policy, PolicyInterval, PolicyRow, PolicyTrials, Rate, row_of
+from verify.policy import Policy, PolicyInterval, PolicyRow, PolicyTrials, Rate, find_row, row_of
 from verify.score_summary import Masses, PolicyScores
 
 METHOD = "binomial, with the trials that the less certain part's interval is worth; modalities taken as independent"
@@ -94,7 +94,7 @@ def fuse(first: Policy, second: Policy) -> FusedPolicy:
     scores = [_scores(part) for part in parts]
     impostor = _Sum(scores[0].impostor.rounded_up(), scores[1].impostor.rounded_up())
     genuine = _Sum(scores[0].genuine.rounded_down(), scores[1].genuine.rounded_down())
-    shared = [far for far in parts[0].target_fars if any(np.isclose(far, parts[1].target_fars, rtol=1e-9, atol=0.0))]
+    shared = [far for far in parts[0].target_fars if find_row(parts[1].table, far)]
     if not shared:
         raise TargetFarUnavailable(
             f"the policies for {parts[0].modality.value} and {parts[1].modality.value} share no target FAR",
@@ -102,10 +102,11 @@ def fuse(first: Policy, second: Policy) -> FusedPolicy:
             fix="send samples of one modality, or measure one of the models on more people",
         )
     asked = max(part.default_target_far for part in parts)
+    table = tuple(_row(far, parts, impostor, genuine) for far in shared)
     return FusedPolicy(
         parts=parts,
-        table=tuple(_row(far, parts, impostor, genuine) for far in shared),
-        default_target_far=next((far for far in shared if np.isclose(far, asked, rtol=1e-9, atol=0.0)), shared[-1]),
+        table=table,
+        default_target_far=(find_row(table, asked) or table[-1]).target_far,
         trials=PolicyTrials(
             genuine=min(part.trials.genuine for part in parts), impostor=min(part.trials.impostor for part in parts)
         ),

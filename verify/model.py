@@ -6,7 +6,7 @@ from pathlib import Path
 
 from encode.bundle import open_bundle
 from encode.encoder import Encoder
-from encode.errors import BundleIncomplete, ConfigError
+from encode.errors import BundleIncomplete, ConfigError, WrongModality
 from encode.manifest import POLICY
 from encode.sample import Modality
 from enroll.acquisition import SampleEncoder
@@ -30,6 +30,15 @@ class Model:
     @property
     def model_digest(self) -> str:
         return self.encoder.model_digest
+
+
+def model_of(models: Mapping[Modality, Model], modality: Modality) -> Model:
+    """The loaded model of a modality. Raises WrongModality."""
+    if modality not in models:
+        raise WrongModality(
+            f"no loaded model reads {modality.value} samples", field="modality", fix="load a model that does"
+        )
+    return models[modality]
 
 
 def load_model(path: str | Path, *, threads: int | None = None) -> Model:

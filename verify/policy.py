@@ -105,7 +105,7 @@ def row_of(table: Sequence[PolicyRow], target_far: float | None, default: float)
     TargetFarUnavailable : the table has no such row; the error lists those it has.
     """
     wanted = default if target_far is None else target_far
-    row = _find(table, wanted)
+    row = find_row(table, wanted)
     if row is None:
         available = ", ".join(f"{one.target_far:g}" for one in table)
         raise TargetFarUnavailable(
@@ -116,7 +116,8 @@ def row_of(table: Sequence[PolicyRow], target_far: float | None, default: float)
     return row
 
 
-def _find(table: Sequence[PolicyRow], target_far: float) -> PolicyRow | None:
+def find_row(table: Sequence[PolicyRow], target_far: float) -> PolicyRow | None:
+    """The row for a target FAR, equal up to rounding; None if there is none."""
     return next((row for row in table if math.isclose(row.target_far, target_far, rel_tol=1e-9)), None)
 
 
@@ -155,7 +156,7 @@ class Policy(_Part):
         thresholds = [row.threshold for row in self.table]
         if any(later < earlier for earlier, later in itertools.pairwise(thresholds)):
             raise ValueError("a stricter target FAR must not have a lower threshold")
-        if _find(self.table, self.default_target_far) is None:
+        if find_row(self.table, self.default_target_far) is None:
             raise ValueError(f"the default target FAR {self.default_target_far:g} is not in the table")
         return self
 

@@ -6,10 +6,10 @@ other modality's own, because a genuine second ratio usually helps. Leaving one 
 
 from collections.abc import Collection, Mapping
 
-from encode.errors import TargetFarUnavailable, WrongModality
+from encode.errors import TargetFarUnavailable
 from encode.sample import Modality
 from verify.fused_policy import FusedPolicy, fuse
-from verify.model import Model
+from verify.model import Model, model_of
 from verify.policy import Policy
 
 
@@ -39,11 +39,7 @@ class PolicyChoice:
         return self._fused[wanted]
 
     def _measured(self, modality: Modality) -> Policy:
-        if modality not in self._models:
-            raise WrongModality(
-                f"no loaded model reads {modality.value} samples", field="modality", fix="load a model that does"
-            )
-        policy = self._models[modality].policy
+        policy = model_of(self._models, modality).policy
         if policy is None:
             raise TargetFarUnavailable(
                 f"no policy was measured for the {modality.value} model",

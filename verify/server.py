@@ -109,13 +109,12 @@ def create_server(
         ],
     )
     workers = Workers(settings.workers, settings.max_waiting)
+    verifier = Verifier(models, store)
     enrollment_pb2_grpc.add_EnrollmentServiceServicer_to_server(
         EnrollmentService(Enroller(models, store), store, workers), transport
     )
-    verification_pb2_grpc.add_VerificationServiceServicer_to_server(
-        VerificationService(Verifier(models, store), workers), transport
-    )
-    model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models), transport)
+    verification_pb2_grpc.add_VerificationServiceServicer_to_server(VerificationService(verifier, workers), transport)
+    model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models, verifier.policies), transport)
     checkup = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checkup, transport)
     reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), transport)
@@ -177,10 +176,10 @@ async def serve(settings: ServiceSettings) -> None:
     try:
         models = await asyncio.to_thread(load_models, settings.models, threads=settings.threads)
         server, port = create_server(models, store, settings)
+        await asyncio.to_thread(_tell_whether_fused, models)
         await server.start()
         if not settings.loopback:
             log.warning("exposed", host=settings.host, advice="calls are not encrypted: put TLS in front")
-        _tell_whether_fused(models)
         log.info("serving", host=settings.host, port=port, models=[model.name for model in models.values()])
         await stopping.wait()
         log.info("draining", grace_seconds=settings.grace_seconds)

@@ -21,9 +21,8 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class ModelService(model_pb2_grpc.ModelServiceServicer):
     """Raises errors of the tree; the call boundary turns them into statuses."""
 
-    def __init__(self, models: Mapping[Modality, Model]) -> None:
-        self._models = models
-        self._policies = PolicyChoice(models)
+    def __init__(self, models: Mapping[Modality, Model], policies: PolicyChoice) -> None:
+        self._models, self._policies = models, policies
 
     async def ListModels(self, request: pb.ListModelsRequest, context: _Context) -> pb.ListModelsResponse:  # noqa: N802
         return pb.ListModelsResponse(models=[_write_model(self._models[one]) for one in sorted(self._models)])

@@ -13,10 +13,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from encode.errors import ConfigError
+from verify.address import LOOPBACK
 
 _PREFIX = "COUNTERSIGN_"
 MEMORY = "memory:"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 

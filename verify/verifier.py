@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from encode.errors import SampleError, TooFewReferences, WrongModality
+from encode.errors import SampleError, TooFewReferences
 from encode.sample import Modality, Sample
 from enroll.acquisition import Acquired, Problem, acquire, acquire_all, no_checkpoint, require_modalities
 from enroll.enroller import require_same_model
@@ -25,17 +25,22 @@ from enroll.person import Person
 from enroll.store import TemplateStore, require_person
 from enroll.template import Template
 from verify.decision import Decision, ModalityEvidence, SampleEvidence, Status
-from verify.model import Model
+from verify.model import Model, model_of
 from verify.policy_choice import PolicyChoice
 
 
 class Verifier:
-    """Composes models (one a modality) with a template store; safe to use from several threads at once."""
+    """Composes models (one a modality) with a template store; safe to use from several threads at once.
+
+    Attributes
+    ----------
+    policies : those the models bring, and those fused of them.
+    """
 
     def __init__(self, models: Mapping[Modality, Model], store: TemplateStore) -> None:
         self._models = models
         self._store = store
-        self._policies = PolicyChoice(models)
+        self.policies = PolicyChoice(models)
 
     @property
     def models(self) -> Mapping[Modality, Model]:
@@ -74,18 +79,18 @@ class Verifier:
         ------
         TargetFarUnavailable : the policy holds no threshold for it, or no policy covers these modalities together.
         """
-        policy = self._policies.of(evidence)
+        policy = self.policies.of(evidence)
         row = policy.row_for(target_far)
+        means = {modality: float(np.mean(llrs)) for modality, llrs in sorted(evidence.items())}
         used = [
-            ModalityEvidence(modality, float(np.mean(llrs)), self._model(modality).model_digest)
-            for modality, llrs in sorted(evidence.items())
+            ModalityEvidence(modality, mean, self._model(modality).model_digest) for modality, mean in means.items()
         ]
         unused = [
             ModalityEvidence(modality, None, self._model(modality).model_digest, status)
             for modality, status in (others or {}).items()
         ]
         return Decision(
-            score=sum(part.llr for part in used if part.llr is not None),
+            score=sum(means.values()),
             threshold=row.threshold,
             target_far=row.target_far,
             beyond_evidence=policy.beyond_evidence(row),
@@ -121,7 +126,7 @@ class Verifier:
         require_modalities(self._models, samples)
         sent = {sample.modality for sample in samples}
         # The default may differ from policy to policy: it is that of all modalities sent, whichever are used.
-        target = self._policies.of(sent).row_for(target_far).target_far
+        target = self.policies.of(sent).row_for(target_far).target_far
         templates = {template.modality: template for template in require_person(self._store, collection, person)}
         people = self._people(templates, sent)
         acquired = acquire_all({m: self._models[m].encoder for m in sent}, samples, checkpoint=checkpoint)
@@ -141,18 +146,16 @@ class Verifier:
                 for sample, result in zip(samples, acquired, strict=True)
                 if sample.modality in people and isinstance(result, SampleError)
             )
-        others = {modality: Status.UNUSABLE if modality in people else Status.NOT_ENROLLED for modality in sent}
+        others = {
+            modality: Status.UNUSABLE if modality in people else Status.NOT_ENROLLED
+            for modality in sent - evidence.keys()
+        }
         others |= dict.fromkeys(self._could_be_sent(templates, sent), Status.NOT_SENT)
         stated = tuple(
             SampleEvidence(sample.modality, llr, Problem.of(result) if isinstance(result, SampleError) else None)
             for sample, llr, result in zip(samples, llrs, acquired, strict=True)
         )
-        decision = self.decide(
-            evidence,
-            target,
-            others={modality: status for modality, status in others.items() if modality not in evidence},
-            accept_partial=accept_partial,
-        )
+        decision = self.decide(evidence, target, others=others, accept_partial=accept_partial)
         return replace(decision, samples=stated)
 
     def _people(self, templates: Mapping[Modality, Template], sent: set[Modality]) -> dict[Modality, Person]:
@@ -190,8 +193,4 @@ class Verifier:
         return float(self.llr(modality, person, probe[np.newaxis])[0])
 
     def _model(self, modality: Modality) -> Model:
-        if modality not in self._models:
-            raise WrongModality(
-                f"no loaded model reads {modality.value} samples", field="modality", fix="load a model that does"
-            )
-        return self._models[modality]
+        return model_of(self._models, modality)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -90,7 +91,15 @@ def demo(
         scene = set_scene(cast.corpora, people, references)
         answers = _converse(console, cast, scene, models, folders, out)
         _print_answers(console, answers, cast)
-        command = _command(corpus, signatures, bundle, signature_model, out, people)
+        command = command_line(
+            *("countersign", "demo"),
+            corpus=corpus,
+            signatures=signatures,
+            signature_model=signature_model,
+            bundle=bundle,
+            out=out,
+            people=people,
+        )
         measure(console, cast, scene, models, dict(zip(models, folders, strict=True)), references, out, command)
         if cast.synthetic:
             console.print(
@@ -171,16 +180,3 @@ def _print_answers(console: "Console", answers: "dict[Way, list[Answer]]", cast:
         sentences = [*in_full(answers), "", *summary(answers)]
     for sentence in sentences:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-
-
-def _command(
-    corpus: str | None, signatures: str | None, bundle: Path, signature_model: Path | None, out: Path, people: int
-) -> str:
-    """The command line that repeats the run."""
-    import shlex
-
-    given = {"--corpus": corpus, "--signatures": signatures, "--signature-model": signature_model}
-    flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
-    return shlex.join(
-        ["countersign", "demo", *flags, "--bundle", str(bundle), "--out", str(out), "--people", str(people)]
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from countersign.commands import fuse as fuse_command
+from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -152,16 +153,17 @@ app.command()(fuse_command.fuse)
 
 def _command(corpus: str, bundle: Path, out: Path, protocol: "Protocol", write_policy: PolicyImpostor | None) -> str:
     """The command line that repeats the run, every choice spelled out."""
-    import shlex
     from dataclasses import asdict
 
-    words = ["countersign", "eval", "run", corpus, "--bundle", str(bundle), "--out", str(out)]
-    for name, value in asdict(protocol).items():
-        if value is not None or name.startswith("impostor"):
-            words += [f"--{name.replace('_', '-')}", str(value or 0)]
-    if write_policy is not None:
-        words += ["--write-policy", write_policy.value]
-    return shlex.join(words)
+    # A limit on impostors that is not there is spelt 0.
+    choices = {name: value or 0 if name.startswith("impostor") else value for name, value in asdict(protocol).items()}
+    return command_line(
+        *("countersign", "eval", "run", corpus),
+        bundle=bundle,
+        out=out,
+        **choices,
+        write_policy=write_policy and write_policy.value,
+    )
 
 
 def print_rates(console: "Console", results: "Results") -> None:

@@ -1,10 +1,12 @@
 """`countersign eval fuse`: what face and signature gain together, from the scores of each."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from eval.fusion import FusionResults
     from eval.protocol import Protocol
     from eval.trials import ScoreTable
-
-FUSION = "fusion.json"
 
 
 def fuse(
@@ -56,24 +56,30 @@ def fuse(
     from rich.console import Console
 
     from encode.sample import Modality
+    from eval.fusion import FUSION, write_fusion
     from eval.fusion import fuse as measure
-    from eval.fusion import write_fusion
-    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
+    from eval.protocol import Protocol
 
-    given = dict(locals())
     with typed_exit():
-        face_protocol, signature_protocol = (
-            Protocol(references=references, draws=draws, seed=seed, impostor_samples=IMPOSTOR_SAMPLES[modality])
-            for modality in (Modality.FACE, Modality.SIGNATURE)
-        )
-        of_faces, face_name = _scores(faces, face_bundle, Modality.FACE, face_protocol)
-        of_signatures, signature_name = _scores(signatures, signature_bundle, Modality.SIGNATURE, signature_protocol)
+        protocol = Protocol(references=references, draws=draws, seed=seed)
+        of_faces, face_name = _scores(faces, face_bundle, Modality.FACE, protocol)
+        of_signatures, signature_name = _scores(signatures, signature_bundle, Modality.SIGNATURE, protocol)
         results = measure(
             of_faces,
             of_signatures,
             names=(face_name, signature_name),
             seeds=None if same_people else range(seed, seed + pairings),
-            command=_command(given),
+            command=command_line(
+                *("countersign", "eval", "fuse", faces, signatures),
+                out=out,
+                pairings=pairings,
+                seed=seed,
+                face_bundle=face_bundle,
+                signature_bundle=signature_bundle,
+                references=references,
+                draws=draws,
+                same_people=same_people,
+            ),
         )
         written = write_fusion(results, out / FUSION)
     console = Console()
@@ -84,15 +90,16 @@ def fuse(
 def _scores(named: str, bundle: Path | None, modality: "Modality", protocol: "Protocol") -> "tuple[ScoreTable, str]":
     """The scored trials, and what to call them."""
     if bundle is None:
-        from eval.score_file import read_scores
+        from eval.score_file import SCORES, read_scores
 
         path = Path(named)
-        path = path / "scores.parquet" if path.is_dir() else path
+        path = path / SCORES if path.is_dir() else path
         return read_scores(path), path.parent.name
     from encode.errors import WrongModality
     from enroll.memory_store import MemoryStore
     from eval.corpora.spec import open_corpus
-    from eval.run import evaluate
+    from eval.protocol import IMPOSTOR_SAMPLES
+    from eval.scoring import score_corpus
     from verify.model import load_model
     from verify.verifier import Verifier
 
@@ -103,20 +110,8 @@ def _scores(named: str, bundle: Path | None, modality: "Modality", protocol: "Pr
         )
     people = open_corpus(named)
     verifier = Verifier({modality: model}, MemoryStore())
-    # Of the run on one modality only the scores are wanted, and its intervals would cost most of the time.
-    return evaluate(people, verifier, modality, protocol, replicates=1).table, people.name
-
-
-def _command(given: dict[str, object]) -> str:
-    """The command line that repeats the run."""
-    import shlex
-
-    words = ["countersign", "eval", "fuse", str(given["faces"]), str(given["signatures"])]
-    names = ("out", "pairings", "seed", "face_bundle", "signature_bundle", "references", "draws")
-    for name in names:
-        if given[name] is not None:
-            words += [f"--{name.replace('_', '-')}", str(given[name])]
-    return shlex.join([*words, *(["--same-people"] if given["same_people"] else [])])
+    protocol = replace(protocol, impostor_samples=IMPOSTOR_SAMPLES[modality])
+    return score_corpus(people, verifier, modality, protocol).table, people.name
 
 
 def print_fusion(console: "Console", results: "FusionResults") -> None:

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from encode.errors import CropInvalid, SampleError
-from encode.sample import CropBox, ImageSample, Sample
+from encode.sample import IMAGE_SUFFIXES, CropBox, ImageSample, Sample
 from encode.stroke_files import SUFFIXES, parse_strokes
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".webp"})
-STROKE_SUFFIXES = frozenset(SUFFIXES)
 
 _IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"P2", b"P5", b"BM", b"RIFF")
 
@@ -38,7 +35,7 @@ def _read(path: Path, box: CropBox | None, stroke_format: str | None) -> Sample:
     data = path.read_bytes()
     suffix = path.suffix.lower()
     named_format = stroke_format is not None and suffix not in IMAGE_SUFFIXES and not data.startswith(_IMAGE_STARTS)
-    if not (named_format or suffix in STROKE_SUFFIXES):
+    if not (named_format or suffix in SUFFIXES):
         return ImageSample(data, crop=box)
     try:
         return parse_strokes(data, path.name, stroke_format)

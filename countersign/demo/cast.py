@@ -100,7 +100,7 @@ def chimeras(
 
 def _renamed(corpus: Corpus, names: Mapping[str, str]) -> Corpus:
     kept: list[Row] = [replace(row, person=names[row.person]) for row in corpus.rows if row.person in names]
-    return Corpus(corpus.name, kept)
+    return Corpus(corpus.name, kept, reference_rule=corpus.reference_rule)
 
 
 def _drawn(modality: Modality, generators: Path, out: Path, people: int) -> Corpus:

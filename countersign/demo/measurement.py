@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from eval.trials import ScoreTable
     from verify.model import Model
 
-FUSION = "fusion.json"
-
 
 def measure(
     console: "Console",
@@ -91,7 +89,7 @@ def _measure_both(
     console: "Console", cast: Cast, scene: Scene, tables: "Mapping[Modality, ScoreTable]", out: Path, command: str
 ) -> Path:
     from countersign.commands.fuse import print_fusion
-    from eval.fusion import fuse, write_fusion
+    from eval.fusion import FUSION, fuse, write_fusion
 
     results = fuse(
         tables[Modality.FACE],

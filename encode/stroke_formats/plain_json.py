@@ -18,7 +18,7 @@ from encode.stroke_formats.lines import invalid
 def read_json(text: str) -> StrokesSample:
     """Raises StrokesFileInvalid with the line, or the place in the data, that is at fault."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_pairs)
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_Object)
     except json.JSONDecodeError as error:
         raise invalid(error.lineno, "the text is not JSON") from None
     except (ValueError, RecursionError):  # an integer of thousands of digits; lists in lists in lists
@@ -43,10 +43,6 @@ class _Object:
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         self.names = [name for name, _ in pairs]
         self.values = [value for _, value in pairs]
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> _Object:
-    return _Object(pairs)
 
 
 def _points(points: list[Any]) -> dict[str, list[float]]:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from encode.errors import CorpusInvalid, CorpusMissing
-from encode.sample import CropBox, Modality
+from encode.errors import CorpusInvalid
+from encode.sample import IMAGE_SUFFIXES, CropBox, Modality
 from eval.corpora.corpus import Corpus, Row
+from eval.corpora.files import require_folder, visible_files
 from eval.corpora.strokes import is_stroke_file, load_strokes
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".webp"})
 
 LFW_BOX = CropBox(left=72, top=64, right=178, bottom=193)
 """The face in the aligned 250 x 250 images: brow to chin, in the proportions of the AT&T crops."""
@@ -31,8 +30,11 @@ def read_folder(directory: Path, *, name: str, crop: CropBox | None = None) -> C
     """
     rows = []
     for person in _folders(directory):
-        rows += [_row(directory, image, person.name, crop) for image in _images(person)]
-        rows += [_strokes(_row(directory, file, person.name, None)) for file in _files(person) if is_stroke_file(file)]
+        for file in visible_files(person):
+            if file.suffix.lower() in IMAGE_SUFFIXES:
+                rows.append(_row(directory, file, person.name, crop))
+            elif is_stroke_file(file):
+                rows.append(_strokes(_row(directory, file, person.name, None)))
     if not rows:
         raise CorpusInvalid(
             f"no folder in {directory.name} holds an image ({', '.join(sorted(IMAGE_SUFFIXES))}) or a stroke file",
@@ -65,7 +67,7 @@ def read_lfw(directory: Path, *, name: str) -> Corpus:
 
 def read_flat(directory: Path, *, name: str, crop: CropBox | None = None) -> Corpus:
     """One folder of images, one person each."""
-    _require(directory)
+    require_folder(directory)
     return Corpus(name, [_row(directory, image, image.stem, crop) for image in _images(directory)])
 
 
@@ -80,13 +82,8 @@ def _row(root: Path, image: Path, person: str, crop: CropBox | None) -> Row:
     )
 
 
-def _require(directory: Path) -> None:
-    if not directory.is_dir():
-        raise CorpusMissing(f"there is no folder {directory}", fix="check the path after the colon")
-
-
 def _folders(directory: Path) -> Iterator[Path]:
-    _require(directory)
+    require_folder(directory)
     yield from sorted(entry for entry in directory.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
@@ -95,9 +92,4 @@ def _strokes(row: Row) -> Row:
 
 
 def _images(directory: Path) -> Iterator[Path]:
-    yield from (file for file in _files(directory) if file.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    # Hidden files are left out: copies made on a Mac hold a "._photo.jpg" of metadata beside every photo.jpg.
-    yield from sorted(entry for entry in directory.iterdir() if not entry.name.startswith(".") and entry.is_file())
+    yield from (file for file in visible_files(directory) if file.suffix.lower() in IMAGE_SUFFIXES)

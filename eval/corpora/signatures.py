@@ -10,14 +10,14 @@ ten genuine signatures of SVC2004, the first session of SUSIG's visual subcorpus
 """
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from encode.errors import CorpusInvalid, CorpusMissing
+from encode.errors import CorpusInvalid
 from encode.sample import Modality
 from eval.corpora.corpus import Corpus, Row
-from eval.corpora.strokes import load_strokes
+from eval.corpora.files import require_folder, visible_files
+from eval.corpora.strokes import SVC2004_NAME, load_strokes
 
 SVC2004_GENUINE = 20
 """Samples up to this number are genuine, those above are skilled forgeries."""
@@ -28,7 +28,6 @@ SVC2004_POOL = 10
 SUSIG_SESSION = 10
 """Genuine samples of one person in one session of the visual subcorpus; the second session's follow in order."""
 
-_SVC2004 = re.compile(r"U(\d+)S(\d+)\.TXT", re.IGNORECASE)
 _SUSIG = re.compile(r"(\d+)_([12gf])_(\d+)\.SIG", re.IGNORECASE)
 _SIGCOMP_MAIN = re.compile(r"NFI-(\d{3})(\d{2})(\d{3})\.HWR", re.IGNORECASE)
 _SIGCOMP_TRAINING = re.compile(r"NISDCC-(\d{3})_(\d{3})_(\d{3})\.HWR", re.IGNORECASE)
@@ -39,8 +38,8 @@ _LOADERS = {name: partial(load_strokes, format=name) for name in ("svc2004", "su
 def read_svc2004(directory: Path, *, name: str) -> Corpus:
     """U{u}S{s}.TXT directly in `directory`: genuine up to S20, skilled forgeries of the same person from S21."""
     rows = []
-    for file in _files(directory, deep=False):
-        if found := _SVC2004.fullmatch(file.name):
+    for file in visible_files(directory):
+        if found := SVC2004_NAME.fullmatch(file.name):
             person, number = (int(digits) for digits in found.groups())
             genuine = number <= SVC2004_GENUINE
             rows.append(
@@ -64,7 +63,7 @@ def read_susig(directory: Path, *, name: str) -> Corpus:
 
     People are `visual-001` and `blind-001`, who are different people. Visual samples have `session` 1 or 2.
     """
-    _require(directory)
+    require_folder(directory)
     roots = [
         folder.parent
         for pattern in ("GENUINE", "*/GENUINE", "*/*/GENUINE")
@@ -74,7 +73,7 @@ def read_susig(directory: Path, *, name: str) -> Corpus:
     rows: list[Row] = []
     parts: set[str] = set()
     for root in roots:
-        files = [file for folder in ("FORGERY", "GENUINE") for file in _files(root / folder, deep=True)]
+        files = [file for folder in ("FORGERY", "GENUINE") for file in visible_files(root / folder, deep=True)]
         found = [(file, match) for file in files if (match := _SUSIG.fullmatch(file.name))]
         part = "visual" if any(match[2] in "12" for _, match in found) else "blind"
         if part in parts:
@@ -108,7 +107,7 @@ def read_sigcomp2009(directory: Path, *, name: str) -> Corpus:
     People are `NFI-001` (main set) and `NISDCC-001` (training set). A forgery's person is the one whose signature it
     imitates, not the writer.
     """
-    rows = [row for file in _files(directory, deep=True) if (row := _sigcomp_row(file))]
+    rows = [row for file in visible_files(directory, deep=True) if (row := _sigcomp_row(file))]
     _require_any(rows, directory, "NFI-….hwr or NISDCC-….hwr files, unpacked")
     return Corpus(name, rows)
 
@@ -129,18 +128,6 @@ def _sigcomp_row(file: Path) -> Row | None:
         order=int(sample),
         loader=_LOADERS["sigcomp2009"],
     )
-
-
-def _files(directory: Path, *, deep: bool) -> Iterator[Path]:
-    """Files in a stable order; hidden ones, such as a Mac's "._x.sig" beside "x.sig", left out."""
-    _require(directory)
-    found = directory.rglob("*") if deep else directory.iterdir()
-    yield from sorted(entry for entry in found if not entry.name.startswith(".") and entry.is_file())
-
-
-def _require(directory: Path) -> None:
-    if not directory.is_dir():
-        raise CorpusMissing(f"there is no folder {directory}", fix="check the path after the colon")
 
 
 def _require_any(rows: list[Row], directory: Path, layout: str) -> None:

@@ -7,7 +7,8 @@ from encode.sample import Sample
 from encode.stroke_files import SUFFIXES, parse_strokes
 from eval.corpora.corpus import Row
 
-_SVC2004_NAME = re.compile(r"U\d+S\d+\.TXT", re.IGNORECASE)
+SVC2004_NAME = re.compile(r"U(\d+)S(\d+)\.TXT", re.IGNORECASE)
+"""Writer and sample in a file's name."""
 
 
 def load_strokes(row: Row, format: str | None = None) -> Sample:
@@ -23,5 +24,5 @@ def has_stroke_suffix(path: Path) -> bool:
 def is_stroke_file(path: Path) -> bool:
     """Likewise, but of text files only those named as SVC2004's are: any other is a note beside the samples."""
     if path.suffix.lower() == ".txt":
-        return _SVC2004_NAME.fullmatch(path.name) is not None
+        return SVC2004_NAME.fullmatch(path.name) is not None
     return has_stroke_suffix(path)

@@ -1,10 +1,8 @@
 """`countersign enroll` and `countersign verify` with stroke files, alone and beside images."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -12,49 +10,25 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from countersign.commands.client_options import MODALITY_NAMES, StrokeFormat
-from countersign.commands.enroll import enroll
-from countersign.commands.sample_files import IMAGE_SUFFIXES, STROKE_SUFFIXES, read_sample_files
+from countersign.commands.sample_files import read_sample_files
 from countersign.commands.serve import serve
-from countersign.commands.verify import STATUS_WORDS, verify
+from countersign.commands.verify import STATUS_WORDS
 from countersign.exit_codes import ExitCode
 from encode.errors import CropInvalid, SampleError
-from encode.sample import ImageSample, Modality, StrokesSample
-from encode.stroke_files import FORMATS
-from enroll.memory_store import MemoryStore
+from encode.sample import IMAGE_SUFFIXES, ImageSample, Modality, StrokesSample
+from encode.stroke_files import FORMATS, SUFFIXES
 from verify.model import Model
-from verify.server_thread import serving
 from verify.settings import ServiceSettings
 from verify.v1 import sample_pb2, verification_pb2
 
-Face = Callable[..., ImageSample]
 Signature = Callable[..., StrokesSample]
 Run = Callable[..., Result]
 
-app = typer.Typer()
-app.command()(enroll)
-app.command()(verify)
 
-
-@pytest.fixture
-def run(both: Mapping[Modality, Model], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``run("verify", "ada", ...)`` against a service of its own, that reads both modalities."""
-    for name in list(os.environ):
-        if name.startswith("COUNTERSIGN_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "200")
-    with serving(both, MemoryStore()) as address:
-        monkeypatch.setenv("COUNTERSIGN_ADDRESS", address)
-        yield lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def photo(face: Face, tmp_path: Path) -> Callable[..., Path]:
-    def write(person: int, shot: int = 0) -> Path:
-        path = tmp_path / f"{person}-{shot}.png"
-        path.write_bytes(face(person, shot).data)
-        return path
-
-    return write
+@pytest.fixture(scope="module")
+def models(both: Mapping[Modality, Model]) -> Mapping[Modality, Model]:
+    """`run` asks a service that reads faces and signatures."""
+    return both
 
 
 @pytest.fixture
@@ -136,7 +110,7 @@ def test_files_are_told_apart_by_name_and_content(
     kinds = [type(one) for one in read_sample_files([nameless, photo(1), pen(1, 3, ".log")], stroke_format="csv")]
     assert kinds == [ImageSample, ImageSample, StrokesSample]
     assert isinstance(read_sample_files([pen(1, 3, ".log")])[0], ImageSample)
-    assert not IMAGE_SUFFIXES & STROKE_SUFFIXES
+    assert not IMAGE_SUFFIXES & SUFFIXES.keys()
 
 
 def test_a_parsed_file_holds_the_signature(pen: Callable[..., Path], signature: Signature) -> None:
