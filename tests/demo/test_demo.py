@@ -15,7 +15,6 @@ from eval.synthetic import LABEL, FaceGenerator, write_people
 from eval.synthetic_signers_corpus import write_signers
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ROOT / "models" / "face"
 
 WITHOUT_TORCH = """
 import sys

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from encode.bundle import Bundle, open_bundle
+from encode.bundle import open_bundle
 from encode.errors import (
     BundleCorrupt,
     BundleError,
@@ -21,7 +21,6 @@ from encode.manifest import (
     BACKGROUND,
 )
 
-SealTiny = Callable[..., Bundle]
 Reseal = Callable[[Path, str, bytes], None]
 
 SIZE = 6

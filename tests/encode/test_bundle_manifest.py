@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from encode.bundle import Bundle, bundle_digest, open_bundle
+from encode.bundle import bundle_digest, open_bundle
 from encode.errors import (
     BundleCorrupt,
     BundleDigestMismatch,
@@ -23,7 +23,6 @@ from encode.manifest import (
     sha256_hex,
 )
 
-SealTiny = Callable[..., Bundle]
 Fields = dict[str, Any]
 EditManifest = Callable[[Path, Callable[[Fields], object]], None]
 

@@ -57,7 +57,7 @@ def test_the_encoder_says_what_it_is(encoder: Encoder, bundle: Bundle) -> None:
 
 
 def test_embeddings_are_what_the_network_computes(
-    encoder: Encoder, bundle: Bundle, pictures: list[ImageSample], tiny_network: TinyNetwork
+    encoder: Encoder, pictures: list[ImageSample], tiny_network: TinyNetwork
 ) -> None:
     import onnx
     from onnx import numpy_helper

@@ -134,7 +134,7 @@ def test_references_of_another_shape_are_named(shape: tuple[int, ...]) -> None:
     assert caught.value.field == "references"
 
 
-def test_the_spherical_gaussian_on_the_last_six(references: Array, probes: Array) -> None:
+def test_the_spherical_gaussian_on_the_last_six(probes: Array) -> None:
     """The 1993 rule: whatever was enrolled before the last six counts for nothing."""
     spherical = model(kind="spherical", anchors=0, recent=6, mean_correction=True)
     generator = np.random.default_rng(2)

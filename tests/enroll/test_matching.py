@@ -203,7 +203,7 @@ def test_the_mean_ratio_is_measured_on_people() -> None:
     assert lone_spread(people[2:]) == {}
 
 
-def test_mutual_distances_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mutual_distances_are_computed_once() -> None:
     matched = model({"shape.log_spread": 1.0})
     person = matched.fit(REFERENCES)
     first = person.mutual(pressure=True)

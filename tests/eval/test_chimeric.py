@@ -9,7 +9,6 @@ from encode.errors import TrialsError
 from eval.chimeric import Pairing, chimeric_pairing, own_pairing, pair_trials
 from eval.trials import KINDS, ScoreTable, TrialKind
 
-NAMES = {"face": 6, "signature": 4}
 SAMPLES = {"face": 5, "signature": 7}
 FORGERIES = 3
 

@@ -1,7 +1,6 @@
 """`countersign eval run` from image files and a sealed bundle to the files it writes."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from verify.policy import Policy
 HEIGHT, WIDTH = 6, 5
 SIZE = HEIGHT * WIDTH
 PEOPLE, SAMPLES = 8, 7
-Run = Callable[..., object]
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,7 @@ def test_without_a_pool_references_are_what_the_corpus_offers(make_corpus: MakeC
     assert len(everything.claims) == 3 * math.comb(8, 4)
 
 
-def test_too_few_samples_that_may_be_references_are_too_few(make_corpus: MakeCorpus) -> None:
+def test_too_few_samples_that_may_be_references_are_too_few() -> None:
     rows = [replace(row, may_enroll=row.person == "p0" or row.order > 5) for row in _corpus(people=2, samples=8).rows]
     plan = derive(rows, Protocol(references=3, draws=1), np.ones(16, dtype=bool))
     assert plan.too_few_samples == ("p1",)

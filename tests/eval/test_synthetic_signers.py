@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from encode.errors import FieldInvalid
 from encode.sample import StrokesSample
+from enroll.dtw import dtw_distances
 from eval.metrics import equal_error
 from eval.synthetic_signers import Signer
 from eval.synthetic_signers_forger import Forger
@@ -168,19 +169,6 @@ def features(sample: StrokesSample, points: int = 48) -> FloatArray:
     return np.concatenate([where, 8 * np.gradient(where, axis=0)], axis=1)
 
 
-def time_warping(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Dynamic time warping of N pairs, (N, n, C) and (N, n, C), cell by cell: float64 (N,)."""
-    apart = np.sqrt(((a[:, :, None] - b[:, None]) ** 2).sum(axis=-1))
-    pairs, rows, columns = apart.shape
-    cost = np.full((pairs, rows + 1, columns + 1), np.inf)
-    cost[:, 0, 0] = 0
-    for i in range(rows):
-        for j in range(columns):
-            before = np.minimum(np.minimum(cost[:, i, j + 1], cost[:, i + 1, j]), cost[:, i, j])
-            cost[:, i + 1, j + 1] = apart[:, i, j] + before
-    return cost[:, -1, -1] / (rows + columns)
-
-
 @pytest.fixture(scope="module")
 def distances() -> dict[str, NDArray[np.float64]]:
     """Of probes to a person's references, relative to the references' own; by kind."""
@@ -199,8 +187,9 @@ def distances() -> dict[str, NDArray[np.float64]]:
 
 
 def to_references(samples: FloatArray, references: FloatArray) -> FloatArray:
-    pairs = np.repeat(samples, len(references), axis=0), np.tile(references, (len(samples), 1, 1))
-    return time_warping(*pairs).reshape(len(samples), len(references))
+    a, b = np.repeat(samples, len(references), axis=0), np.tile(references, (len(samples), 1, 1))
+    lengths = np.full(len(a), a.shape[1])
+    return dtw_distances(a, b, lengths, lengths).reshape(len(samples), len(references))
 
 
 def test_forgeries_lie_between_genuine_signatures_and_strangers(distances: dict[str, FloatArray]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from encode.sample import Modality, StrokesSample
 from eval.corpora.corpus import Corpus, Row
 from eval.corpora.folder import read_folder
+from train.people_split import Role, role_of
 from train.pixels import PixelSet, load_pixels
 from train.recipe import Recipe, parse_recipe
 
@@ -23,6 +24,7 @@ Sign = Callable[[str, int, bool], StrokesSample]
 MakeSigners = Callable[..., Corpus]
 MakeRecipe = Callable[..., Recipe]
 PenTrace = Callable[..., NDArray[np.float64]]
+Named = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,6 +95,25 @@ def make_recipe() -> MakeRecipe:
         return parse_recipe(data | changes | {"optimisation": plan | changes.get("optimisation", {})})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def named() -> Named:
+    """``named(corpus, training=…, background=…, …)``: people whose names put them into these roles, so many in each."""
+
+    def find(corpus: str, **wanted: int) -> list[str]:
+        found: list[str] = []
+        left = {Role(role): count for role, count in wanted.items()}
+        number = 0
+        while any(left.values()):
+            name, number = f"q{number:04}", number + 1
+            role = role_of(f"{corpus}/{name}")
+            if left.get(role, 0):
+                left[role] -= 1
+                found.append(name)
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -150,7 +150,7 @@ def test_the_embedding_counts_by_its_share(embedded: Embedded, hurried: Embedded
         assert all((weights(other)[name] == 0.0) == (share == 0.0) for name in EMBEDDED)
 
 
-def test_raw_scores_are_the_service_s(embedded: Embedded, hurried: Embedded, fused: Fused) -> None:
+def test_raw_scores_are_the_service_s(embedded: Embedded, fused: Fused) -> None:
     """Calibrated with nothing, the model of the found spec gives the raw scores that the fit reports."""
     spec = fused.identity.model_copy(update={"calibration": CalibrationSpec()})
     generator = np.random.default_rng((0, 1))
@@ -264,7 +264,7 @@ def test_too_few_signatures_to_weigh_anything_are_refused(embedded: Embedded, hu
         fuse(unforged, nothing, CANDIDATE, MATCHING, seed=0)
 
 
-def test_without_forgeries_there_is_nothing_to_weigh(prepared: Prepared, embedded: Embedded, hurried: Embedded) -> None:
+def test_without_forgeries_there_is_nothing_to_weigh(prepared: Prepared, embedded: Embedded) -> None:
     genuine = ~prepared.forged
     honest = Prepared(
         prepared.inputs[genuine],

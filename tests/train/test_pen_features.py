@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from train.episodes import packed
+from encode.pen_frames import padded
 from train.networks.pen_features import FEATURES, PenFeatures
 
 Array = NDArray[np.float64]
@@ -17,17 +17,9 @@ G = (2 * np.sin(0.2) + np.sin(0.1)) / 5
 """What five-point regression makes of the slope of a wave of 0.1 rad a frame."""
 
 
-def framed(trace: Array, length: int) -> torch.Tensor:
-    """(4, n) → float32 (1, 5, length)."""
-    frames, _ = packed([trace])
-    more = length - frames.shape[2]
-    kept = torch.nn.functional.pad(frames[:, :3], (0, more), mode="replicate")
-    return torch.cat([kept, torch.nn.functional.pad(frames[:, 3:], (0, more))], 1)
-
-
 def features(trace: Array, length: int) -> Array:
     """(14, n), with the frames padded to `length`."""
-    found, mask = PenFeatures()(framed(trace, length))
+    found, mask = PenFeatures()(torch.from_numpy(padded(trace, length))[None])
     n = trace.shape[1]
     assert mask[0, 0].tolist() == [1.0] * n + [0.0] * (length - n)
     assert bool((found[0, :, n:] == 0.0).all())

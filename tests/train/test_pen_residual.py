@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from encode.pen_frames import padded
 from train.episodes import packed
 from train.networks.pen_residual import (
     ChannelNorm,
@@ -34,21 +35,15 @@ def encoder(seed: int = 0, config: PenResidualConfig = TINY) -> PenResidualEncod
     return network
 
 
-def padded(frames: Tensor, length: int) -> Tensor:
-    """(B, 5, T) → (B, 5, length), as `encode.pen_frames` pads."""
-    more = length - frames.shape[2]
-    last = nn.functional.pad(frames[:, :3], (0, more), mode="replicate")
-    return torch.cat([last, nn.functional.pad(frames[:, 3:], (0, more))], 1)
-
-
 @pytest.mark.parametrize("count", [21, 62, 63, 103])
 @torch.no_grad()
 def test_padding_changes_nothing(pen_trace: PenTrace, count: int) -> None:
     network = encoder()
-    frames, _ = packed([pen_trace(count)])
+    trace = pen_trace(count)
+    frames, _ = packed([trace])
     embedding, learned = network.embed(frames)
     for length in (frames.shape[2] + 4, frames.shape[2] + 8, 256):
-        again, more = network.embed(padded(frames, length))
+        again, more = network.embed(torch.from_numpy(padded(trace, length))[None])
         torch.testing.assert_close(again, embedding, atol=2e-6, rtol=0.0)
         torch.testing.assert_close(more[:, :, : learned.shape[2]], learned, atol=1e-5, rtol=0.0)
         assert bool((more[:, :, (count + 1) // 2 :] == 0.0).all())

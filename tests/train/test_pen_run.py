@@ -20,7 +20,7 @@ from eval.corpora.corpus import Corpus, Row
 from eval.synthetic_signers import Signer
 from train.export import PARITY_TOLERANCE, check_parity
 from train.networks.pen_residual import PenMembers, WithTrace
-from train.people_split import Role, role_of
+from train.people_split import Role
 from train.pool import Pool, open_pool
 from train.recipe import Recipe
 from train.run import fit_network, load_samples, train_bundle
@@ -28,21 +28,16 @@ from train.strokes import StrokeSet
 from verify.policy import Policy
 
 MakeRecipe = Callable[..., Recipe]
+Named = Callable[..., list[str]]
 
 LENGTH, EMBEDDING = 64, 16
-WANTED = {Role.TRAINING: 5, Role.BACKGROUND: 5, Role.POLICY: 3}
 
 
-def signers() -> Corpus:
-    """Synthetic people whose names put them into the roles wanted: seven signatures, four forgeries each."""
-    left, rows, number = dict(WANTED), [], 0
-    while any(left.values()):
-        person, number = f"q{number:04}", number + 1
-        role = role_of(f"town/{person}")
-        if not left.get(role, 0):
-            continue
-        left[role] -= 1
-        signer = Signer.draw(number)
+def signers(people: list[str]) -> Corpus:
+    """Synthetic signers of these names: seven signatures, four forgeries each."""
+    rows = []
+    for person in people:
+        signer = Signer.draw(int(person.removeprefix("q")) + 1)
         for kind, samples in (("genuine", signer.genuine(7)), ("forgery", signer.forgeries(4))):
             for order, sample in enumerate(samples):
                 row = Row(
@@ -68,8 +63,9 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, make_pen_recipe: MakeRecipe) -> Done:
-    root, recipe, corpus = tmp_path_factory.mktemp("run"), make_pen_recipe(4), signers()
+def done(tmp_path_factory: pytest.TempPathFactory, make_pen_recipe: MakeRecipe, named: Named) -> Done:
+    root, recipe = tmp_path_factory.mktemp("run"), make_pen_recipe(4)
+    corpus = signers(named("town", training=5, background=5, policy=3))
     stages: list[tuple[str, int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("train.pool.open_corpus", lambda _: corpus)

@@ -20,7 +20,7 @@ from eval.corpora.corpus import Corpus
 from eval.corpora.folder import read_folder
 from train.embedding import embed_prepared, prepare_corpus
 from train.networks.residual import count_parameters
-from train.people_split import Role, role_of
+from train.people_split import Role
 from train.pool import open_pool
 from train.recipe import Recipe
 from train.run import fit_network, train_bundle
@@ -32,20 +32,7 @@ MakeRecipe = Callable[..., Recipe]
 WriteFaces = Callable[..., Path]
 Face = Callable[[str, int], NDArray[np.uint8]]
 Encoded = Callable[..., bytes]
-
-
-def named(corpus: str, **wanted: int) -> list[str]:
-    """People whose names put them into the roles wanted, so many in each."""
-    found: list[str] = []
-    left = {Role(role): count for role, count in wanted.items()}
-    number = 0
-    while any(left.values()):
-        name, number = f"q{number:04}", number + 1
-        role = role_of(f"{corpus}/{name}")
-        if left.get(role, 0):
-            left[role] -= 1
-            found.append(name)
-    return found
+Named = Callable[..., list[str]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,9 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, write_faces: WriteFaces, make_recipe: MakeRecipe) -> Done:
+def done(
+    tmp_path_factory: pytest.TempPathFactory, write_faces: WriteFaces, make_recipe: MakeRecipe, named: Named
+) -> Done:
     root = tmp_path_factory.mktemp("run")
     crowd, town = named("crowd", training=6, background=5, policy=6), named("town", training=3, background=4, policy=2)
     visitors = ["visitor1", "visitor2", "visitor3"]
@@ -202,7 +191,7 @@ def test_people_are_divided_by_name(done: Done) -> None:
     assert len(policy.people) == 6 + 3
 
 
-def test_embeddings_keep_their_people_and_corpora(done: Done, tmp_path: Path) -> None:
+def test_embeddings_keep_their_people_and_corpora(done: Done) -> None:
     part = open_pool(done.specs).part(Role.BACKGROUND)
     encoder = Encoder(done.bundle, threads=1)
     found = embed_prepared(encoder, prepare_corpus(encoder, part))
@@ -226,7 +215,7 @@ def test_pictures_that_cannot_be_read_are_left_out(done: Done, write_faces: Writ
 
 
 def test_no_corpus_and_too_few_people_are_refused(
-    write_faces: WriteFaces, make_recipe: MakeRecipe, tmp_path: Path
+    write_faces: WriteFaces, make_recipe: MakeRecipe, named: Named, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="no corpus given"):
         open_pool([])

@@ -15,7 +15,7 @@ from encode.sample import Modality, StrokesSample
 from eval.corpora.corpus import Corpus
 from train.background import fit_background
 from train.embedding import embed_prepared, prepare_corpus
-from train.people_split import Role, role_of
+from train.people_split import Role
 from train.pool import Pool, open_pool
 from train.recipe import Recipe
 from train.run import load_samples, train_bundle
@@ -24,24 +24,11 @@ from verify.policy import Policy
 Sign = Callable[[str, int, bool], StrokesSample]
 MakeSigners = Callable[..., Corpus]
 MakeRecipe = Callable[..., Recipe]
-
-
-def named(corpus: str, **wanted: int) -> list[str]:
-    """People whose names put them into the roles wanted, so many in each."""
-    left = {Role(role): count for role, count in wanted.items()}
-    found: list[str] = []
-    number = 0
-    while any(left.values()):
-        name, number = f"q{number:04}", number + 1
-        role = role_of(f"{corpus}/{name}")
-        if left.get(role, 0):
-            left[role] -= 1
-            found.append(name)
-    return found
+Named = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="module")
-def corpora(make_signers: MakeSigners) -> dict[str, Corpus]:
+def corpora(make_signers: MakeSigners, named: Named) -> dict[str, Corpus]:
     """One corpus in which everybody was forged, and a smaller one in which nobody was."""
     town, village = named("town", training=8, background=4, policy=9), named("village", training=3, policy=1)
     return {

@@ -17,7 +17,6 @@ from train.jitter import JitterConfig
 from train.recipe import Recipe
 from train.strokes import StrokeSet, load_strokes
 
-Sign = Callable[[str, int, bool], StrokesSample]
 MakeSigners = Callable[..., Corpus]
 STEPS = StrokePreprocessing([{"step": "bromley1993"}])
 
@@ -32,7 +31,7 @@ def signatures(corpus: Corpus) -> StrokeSet:
     return load_strokes(corpus, STEPS, JitterConfig(views=3), seed=5)
 
 
-def test_the_first_view_is_what_serving_sees(corpus: Corpus, signatures: StrokeSet, sign: Sign) -> None:
+def test_the_first_view_is_what_serving_sees(corpus: Corpus, signatures: StrokeSet) -> None:
     assert signatures.views.shape == (13, 4, 8, 200)
     assert signatures.ids == tuple(row.id for row in corpus.rows)
     for number, row in enumerate(corpus.rows):

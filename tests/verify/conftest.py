@@ -2,22 +2,25 @@
 
 import io
 import logging
-import math
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import structlog
-from onnx import TensorProto, helper, numpy_helper
+import typer
+from click.testing import Result
 from PIL import Image
+from typer.testing import CliRunner
 
-from encode.bundle import bundle_digest, seal_bundle
-from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
+from countersign.commands.enroll import enroll
+from countersign.commands.verify import verify
+from encode.bundle import Bundle, bundle_digest
+from encode.manifest import EmbeddingSpec, IdentitySpec
 from encode.sample import ImageSample, Modality, StrokesSample
 from enroll.memory_store import MemoryStore
 from enroll.store import TemplateStore
@@ -47,7 +50,9 @@ Face = Callable[..., ImageSample]
 Signature = Callable[..., StrokesSample]
 SealBundle = Callable[..., Path]
 MakePolicy = Callable[..., Policy]
-StartServer = Callable[..., "contextmanager[str]"]
+SealTiny = Callable[..., Bundle]
+TinyNetwork = Callable[..., bytes]
+Run = Callable[..., Result]
 
 
 @lru_cache(maxsize=512)
@@ -91,26 +96,8 @@ def make_policy() -> MakePolicy:
     return make
 
 
-def _network(seed: int, shape: tuple[int, ...]) -> bytes:
-    weights = np.random.default_rng(seed).normal(size=(math.prod(shape), SIZE)).astype(np.float32) / SIDE
-    graph = helper.make_graph(
-        [
-            helper.make_node("Flatten", ["images"], ["pixels"], axis=1),
-            helper.make_node("MatMul", ["pixels", "weights"], ["projected"]),
-            helper.make_node("LpNormalization", ["projected"], ["embeddings"], axis=1, p=2),
-        ],
-        "projection",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *shape])],
-        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", SIZE])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
-
-
 @pytest.fixture(scope="session")
-def seal(make_policy: MakePolicy) -> SealBundle:
+def seal(seal_tiny: SealTiny, tiny_network: TinyNetwork, make_policy: MakePolicy) -> SealBundle:
     """``seal(folder, modality=..., policy=..., seed=..., **identity)`` writes a bundle.
 
     `policy` is True for a fitting one, None for none, bytes to seal as they are, or what a fitting one is to hold;
@@ -125,27 +112,16 @@ def seal(make_policy: MakePolicy) -> SealBundle:
         seed: int = 0,
         **identity: object,
     ) -> Path:
-        background = {"mean": np.zeros(SIZE), "total": np.eye(SIZE) / SIZE, "within": np.eye(SIZE) * 2e-3}
-        manifest = Manifest(
-            format_version=1,
-            name="patterns",
-            modality=modality,
-            created="2025-03-01",
-            model_digest="0" * 64,
-            preprocessing=PREPROCESSING[modality],
-            embedding=EmbeddingSpec(size=SIZE),
-            identity=IdentitySpec.model_validate({"kind": "map", **identity}),
-            corpora=[],
-            recipe={},
-            parts={},
-        )
-        parts = {
-            "manifest": manifest,
-            "encoder": _network(seed, SHAPES[modality]),
-            "background": background,
-            "card": "# Patterns\n",
+        fields: dict[str, Any] = {
+            "name": "patterns",
+            "modality": modality,
+            "preprocessing": PREPROCESSING[modality],
+            "embedding": EmbeddingSpec(size=SIZE),
+            "identity": IdentitySpec.model_validate({"kind": "map", **identity}),
+            "encoder": tiny_network(shape=SHAPES[modality], size=SIZE, seed=seed),
+            "background": {"mean": np.zeros(SIZE), "total": np.eye(SIZE) / SIZE, "within": np.eye(SIZE) * 2e-3},
         }
-        bundle = seal_bundle(folder, **parts)
+        bundle = seal_tiny(folder, **fields)
         if policy is not None:
             if isinstance(policy, bytes):
                 sealed = policy
@@ -153,7 +129,7 @@ def seal(make_policy: MakePolicy) -> SealBundle:
                 held = policy if isinstance(policy, Mapping) else {}
                 sealed = make_policy(bundle.model_digest, modality=modality, **held).to_json()
             assert bundle_digest(bundle.manifest, bundle.manifest.parts) == bundle.model_digest
-            seal_bundle(folder, **parts, policy=sealed)
+            seal_tiny(folder, **fields, policy=sealed)
         return folder
 
     return write
@@ -237,3 +213,30 @@ def pen_client(both: Mapping[Modality, Model], store: TemplateStore, log: io.Str
     """A client of a server that reads faces and signatures."""
     with serving(both, store, ServiceSettings(port=0)) as address, Client(address, timeout=20) as connected:
         yield connected
+
+
+@pytest.fixture
+def run(models: Mapping[Modality, Model], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """``run("verify", "ada", ...)`` against a service of its own, named by the environment, that has `models`."""
+    app = typer.Typer()
+    app.command()(enroll)
+    app.command()(verify)
+    for name in list(os.environ):
+        if name.startswith("COUNTERSIGN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+    with serving(models, MemoryStore()) as address:
+        monkeypatch.setenv("COUNTERSIGN_ADDRESS", address)
+        yield lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def photo(face: Face, tmp_path: Path) -> Callable[..., Path]:
+    """``photo(person, shot)``: a picture of a synthetic person as a PNG file."""
+
+    def write(person: int, shot: int = 0) -> Path:
+        path = tmp_path / f"{person}-{shot}.png"
+        path.write_bytes(face(person, shot).data)
+        return path
+
+    return write

@@ -1,57 +1,20 @@
 """`countersign enroll` and `countersign verify` against a running service: what they print and the exit codes."""
 
 import json
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from click.testing import Result
 from PIL import Image
-from typer.testing import CliRunner
 
 import countersign.exit_codes
-from countersign.commands.enroll import enroll
-from countersign.commands.verify import verify
 from countersign.exit_codes import EXIT_CODES, ExitCode, exit_code_of, typed_exit
 from encode.errors import CountersignError, ImageCorrupt, PersonUnknown
-from encode.sample import ImageSample, Modality
-from enroll.memory_store import MemoryStore
-from verify.model import Model
-from verify.server_thread import serving
 from verify.status import error_classes
 
-Face = Callable[..., ImageSample]
 Run = Callable[..., Result]
-
-app = typer.Typer()
-app.command()(enroll)
-app.command()(verify)
-
-
-@pytest.fixture
-def run(models: Mapping[Modality, Model], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``run("verify", "ada", ...)`` against a service of its own, named by the environment."""
-    for name in list(os.environ):
-        if name.startswith("COUNTERSIGN_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "160")
-    with serving(models, MemoryStore()) as address:
-        monkeypatch.setenv("COUNTERSIGN_ADDRESS", address)
-        yield lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def photo(face: Face, tmp_path: Path) -> Callable[..., Path]:
-    def write(person: int, shot: int = 0) -> Path:
-        path = tmp_path / f"{person}-{shot}.png"
-        path.write_bytes(face(person, shot).data)
-        return path
-
-    return write
 
 
 @pytest.fixture
