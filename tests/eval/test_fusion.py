@@ -1,6 +1,7 @@
 """What fusion gains, on scores whose separation is known."""
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from encode.errors import ConfigError
+from encode.errors import ConfigError, TrialsError
 from eval.fusion import FARS, SYSTEMS, fuse, write_fusion
 from eval.trials import ScoreTable
 
@@ -98,3 +99,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written") as caught:
         write_fusion(results, tmp_path / "file" / "fusion.json")
     assert caught.value.field == "out"
+
+
+@pytest.mark.parametrize(("kind", "message"), [(0, "0 people have trials of both"), (1, "no random trials of both")])
+def test_trials_that_are_not_there_are_named(kind: int, message: str) -> None:
+    kept = FACES.kind != kind
+    columns = {column: getattr(FACES, column)[kept] for column in ("kind", "scores", "claim", "draw", "probe")}
+    with pytest.raises(TrialsError, match=message):
+        fuse(replace(FACES, **columns), SIGNATURES, names=("faces", "signers"), seeds=[0], replicates=10)
