@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from encode.errors import ConfigError, TrialsError
 from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
 from eval.chimeric import FusedTrials, chimeric_pairing, own_pairing, pair_trials
+from eval.counted_rate import Count
+from eval.kind_results import KindResults
 from eval.progress import track
 from eval.rates import measure
-from eval.results import Count, KindResults
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
 from verify.policy import Digest, Fraction, Rate
 

@@ -80,7 +80,12 @@ def build_policy(
         trials=PolicyTrials(genuine=genuine.comparisons, impostor=recorded),
         interval=PolicyInterval(method=METHOD, confidence=bootstrap.confidence),
         table=tuple(
-            PolicyRow(target_far=point.far, threshold=point.threshold, achieved_far=point.achieved_far, frr=point.frr)
+            PolicyRow(
+                target_far=point.far,
+                threshold=point.threshold,
+                achieved_far=point.achieved_far.plain,
+                frr=point.frr.plain,
+            )
             for point in points
         ),
         default_target_far=DEFAULT_TARGET_FAR if DEFAULT_TARGET_FAR in supported else supported[-1],

@@ -93,6 +93,7 @@ class Plan:
     Attributes
     ----------
     people, samples : identifiers, sorted; `Claim` holds indices into them.
+    sources : int32 (len(samples),), index of the person who made each sample, -1 for forgeries.
     claims : ordered by person, then by draw.
     too_few_samples : people with too few genuine samples to be claimed; their samples still act as impostors.
     failed_to_enroll : people with enough samples of which too few could be acquired.
@@ -100,6 +101,7 @@ class Plan:
 
     people: tuple[str, ...]
     samples: tuple[str, ...]
+    sources: Indices
     claims: tuple[Claim, ...]
     too_few_samples: tuple[str, ...]
     failed_to_enroll: tuple[str, ...]
@@ -157,7 +159,8 @@ def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -
             "and a probe need",
             fix="lower --references, or use a corpus with more samples a person",
         )
-    return Plan(people, tuple(row.id for row in rows), tuple(claims), tuple(too_few), tuple(failed))
+    sources = np.where(is_genuine, owner, np.int32(-1))
+    return Plan(people, tuple(row.id for row in rows), sources, tuple(claims), tuple(too_few), tuple(failed))
 
 
 def _generator(seed: int, person: str) -> np.random.Generator:

@@ -10,8 +10,9 @@ from markupsafe import Markup
 from eval import wording
 from eval.bootstrap import PersonBootstrap
 from eval.figures import figures
+from eval.kind_results import KindResults
 from eval.metrics import threshold_at_far
-from eval.results import KindResults, Results
+from eval.results import Results
 from eval.trials import ScoreTable, TrialKind
 from eval.worst import worst_errors
 

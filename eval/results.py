@@ -1,79 +1,25 @@
 """results.json: everything a run measured, as data (schema in docs/results.schema.json).
 
 Each kind of impostor present is a block of its own at the top level, `random` (zero-effort) and `skilled`; the kinds
-are never pooled. Every rate is `{value, low, high}` with a 95 % interval.
+are never pooled (`eval.kind_results`). Every rate is `{value, low, high}` with a 95 % interval.
 """
 
 import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from encode.sample import Modality
-from verify.policy import Digest, Fraction, PolicyTrials, Rate
+from eval.counted_rate import Count, Part
+from eval.kind_results import KindResults
+from eval.search_results import EmbeddingQuality, Identification
+from verify.policy import Digest, PolicyTrials, Rate
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
-Count = Annotated[int, Field(ge=0)]
-Threshold = Annotated[float, Field(allow_inf_nan=False)]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TrialCounts(_Part):
-    """What the rates of one kind rest on."""
-
-    genuine: Annotated[int, Field(ge=1, description="genuine trials, every draw counted")]
-    impostor: Annotated[int, Field(ge=1, description="impostor trials of this kind, every draw counted")]
-    people: Annotated[int, Field(ge=2, description="people claimed")]
-    genuine_probes: Annotated[int, Field(ge=1, description="distinct samples among the genuine probes")]
-    impostor_probes: Annotated[int, Field(ge=1, description="distinct samples among the impostor probes")]
-    genuine_comparisons: Annotated[int, Field(ge=1, description="distinct pairs of claimed person and genuine probe")]
-    impostor_comparisons: Annotated[int, Field(ge=1, description="distinct pairs of claimed person and impostor probe")]
-    genuine_failures: Annotated[int, Field(ge=0, description="genuine trials rejected as failures to acquire")]
-    impostor_failures: Annotated[int, Field(ge=0, description="impostor trials rejected as failures to acquire")]
-
-
-class OperatingPoint(_Part):
-    """FRR where FAR is at most `far`, at a threshold chosen after the fact on the very trials it is reported for."""
-
-    far: Annotated[Fraction, Field(description="the FAR asked for")]
-    threshold: Annotated[Threshold, Field(description="natural-log likelihood ratio; accept iff score >= threshold")]
-    threshold_chosen: Literal["a posteriori"] = "a posteriori"
-    achieved_far: Annotated[Rate, Field(description="FAR of that threshold; never above `far`")]
-    frr: Annotated[Rate, Field(description="its interval holds the choice of threshold")]
-    beyond_evidence: Annotated[bool, Field(description="fewer than 30 / far distinct impostor comparisons")]
-
-
-class PolicyPoint(_Part):
-    """The rates of a threshold that the bundle's policy fixed beforehand on other people."""
-
-    target_far: Fraction
-    threshold: Threshold
-    threshold_chosen: Literal["by policy"] = "by policy"
-    achieved_far: Rate
-    frr: Rate
-    beyond_evidence: Annotated[bool, Field(description="the policy's own impostor trials are fewer than 30 / target")]
-
-
-class KindResults(_Part):
-    """The rates of one kind of impostor."""
-
-    trials: TrialCounts
-    eer: Rate
-    eer_threshold: Threshold
-    eer_per_person: Annotated[
-        Rate | None, Field(description="mean over people of the EER at thresholds of their own")
-    ] = None
-    auc: Rate
-    frr_at_far: tuple[OperatingPoint, ...]
-    at_policy: tuple[PolicyPoint, ...] = ()
-
-
-class CorpusFacts(_Part):
+class CorpusFacts(Part):
     """Which data; the digest is that of `eval.corpora`."""
 
     name: str
@@ -88,7 +34,7 @@ class CorpusFacts(_Part):
     ] = None
 
 
-class PolicyFacts(_Part):
+class PolicyFacts(Part):
     """The policy that `at_policy` used."""
 
     id: str
@@ -97,20 +43,35 @@ class PolicyFacts(_Part):
     trials: PolicyTrials
 
 
-class BundleFacts(_Part):
+class BundleFacts(Part):
     """Which model."""
 
     name: str
-    model_digest: Digest
+    model_digest: Annotated[Digest | None, Field(description="absent where score files name no bundle of ours")] = None
     policy: PolicyFacts | None = None
 
 
-class ProtocolFacts(_Part):
-    """How trials were derived, and how intervals were made."""
+class SplitFacts(Part):
+    """Which people set the thresholds of `at_development`, and which they are reported on; nobody is in both."""
 
-    references: Annotated[int, Field(ge=1)]
-    draws: Annotated[int, Field(ge=1)]
-    seed: Count
+    rule: Annotated[str, Field(description="in words: a column of the manifest, a share drawn by seed, folds, a list")]
+    folds: Annotated[int, Field(ge=1, description="1: one split")]
+    development_people: Annotated[int, Field(ge=2, description="of the fold with the fewest")]
+    test_people: Annotated[int, Field(ge=2, description="over all folds")]
+
+
+class ProtocolFacts(Part):
+    """How trials came about, and how intervals were made."""
+
+    rule: Annotated[
+        Literal["references", "leave one out", "trial list", "all versus all", "scores"],
+        Field(description="references: drawn by seed; scores: whoever made the score file knows"),
+    ] = "references"
+    note: Annotated[str, Field(description="what the source says of itself; empty where there is nothing to say")] = ""
+    references: Annotated[int | None, Field(ge=1)] = None
+    draws: Annotated[int | None, Field(ge=1)] = None
+    seed: Count = 0
+    split: SplitFacts | None = None
     reference_pool: Annotated[int | None, Field(ge=1)] = None
     reference_rule: Annotated[
         str | None,
@@ -125,7 +86,7 @@ class ProtocolFacts(_Part):
     replicates: Annotated[int, Field(ge=1)]
 
 
-class FailureFacts(_Part):
+class FailureFacts(Part):
     """Failures to acquire (samples) and to enroll (people), ISO/IEC 19795-1; intervals are Clopper–Pearson.
 
     FAR and FRR hold the failures to acquire. People who fail to enroll are not claimed and are in neither rate.
@@ -140,17 +101,42 @@ class FailureFacts(_Part):
     people_too_few_samples: Annotated[int, Field(ge=0, description="never claimed; their samples act as impostors")]
 
 
-class Results(_Part):
+class ScoreFacts(Part):
+    """The score files that were measured, where that is all there is."""
+
+    files: Annotated[tuple[str, ...], Field(min_length=1, description="names, without folders")]
+    digest: Annotated[Digest, Field(description="SHA-256 over the files' bytes, in that order")]
+
+
+class ScaleFacts(Part):
+    """How a streaming run kept its counts."""
+
+    templates: Annotated[int, Field(ge=2)]
+    samples: Annotated[int, Field(ge=2)]
+    comparisons: Annotated[int, Field(ge=1)]
+    bins: Annotated[int, Field(ge=1, description="of the histogram of scores")]
+    score_error: Annotated[
+        float, Field(ge=0, description="a threshold read from the histogram is at most this far from the exact one")
+    ]
+    exact_tail: Annotated[int, Field(ge=0, description="highest impostor scores kept one by one")]
+    groups: Annotated[int, Field(ge=2, description="groups of claimed people that intervals resample")]
+
+
+class Results(Part):
     """The whole of results.json."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     created: datetime
-    corpus: CorpusFacts
+    corpus: Annotated[CorpusFacts | None, Field(description="absent where score files were measured")] = None
+    scores: Annotated[ScoreFacts | None, Field(description="present where score files were measured")] = None
     bundle: BundleFacts
     protocol: ProtocolFacts
-    failures: FailureFacts
+    failures: Annotated[FailureFacts | None, Field(description="absent where score files were measured")] = None
     random: KindResults | None = None
     skilled: KindResults | None = None
+    identification: Identification | None = None
+    embedding: EmbeddingQuality | None = None
+    scale: ScaleFacts | None = None
     software: dict[str, str]
     command: Annotated[str, Field(description="repeats the run")]
 

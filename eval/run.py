@@ -15,6 +15,7 @@ from encode.sample import Modality
 from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
 from eval.corpora.corpus import Corpus, Row
 from eval.intervals import CONFIDENCE, clopper_pearson
+from eval.kind_results import KindResults
 from eval.protocol import Plan, Protocol
 from eval.rates import measure
 from eval.report import render_report
@@ -22,7 +23,6 @@ from eval.results import (
     BundleFacts,
     CorpusFacts,
     FailureFacts,
-    KindResults,
     PolicyFacts,
     ProtocolFacts,
     Results,

@@ -120,7 +120,9 @@ def score(
     claims = track(plan.claims, total=len(plan.claims), label="Scoring enrolments", quiet=quiet)
     columns = zip(*(_score_claim(claim, acquired, usable, verifier, modality) for claim in claims), strict=True)
     kind, scores, claimed, draw, probe = (np.concatenate(column) for column in columns)
-    return ScoreTable(plan.people, plan.samples, kind, scores, claimed, draw, probe, model_digest)
+    return ScoreTable(
+        *(plan.people, plan.samples, kind, scores, claimed, draw, probe, model_digest), source=plan.sources[probe]
+    )
 
 
 def _score_claim(

@@ -5,7 +5,7 @@ rate takes the genuine trials and the impostor trials of exactly one kind.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -39,15 +39,28 @@ class Trials:
     claim : int32 (M,), index of the claimed person.
     draw : int32 (M,), which draw of references the claim was enrolled with.
     probe : int32 (M,), index of the probe sample.
+    source : int32 (M,), index of the person who made the probe, -1 where nobody knows (forgers); None: not recorded.
     """
 
     scores: NDArray[np.float64]
     claim: NDArray[np.int32]
     draw: NDArray[np.int32]
     probe: NDArray[np.int32]
+    source: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @classmethod
+    def anonymous(cls, scores: NDArray[np.float64]) -> "Trials":
+        """Trials of which nothing but the scores is known; their people and probes count as none known."""
+        unknown = np.broadcast_to(np.int32(-1), scores.shape)
+        return cls(scores, unknown, np.broadcast_to(np.int32(0), scores.shape), unknown)
+
+    @cached_property
+    def is_anonymous(self) -> bool:
+        """Whether nobody knows who was claimed, so that trials can only be taken as independent."""
+        return len(self) > 0 and bool(self.claim[0] < 0)
 
     @cached_property
     def failures(self) -> int:
@@ -57,13 +70,15 @@ class Trials:
     @cached_property
     def comparisons(self) -> int:
         """Distinct pairs of claimed person and probe: further draws repeat them and add no new probe."""
+        if self.is_anonymous:
+            return len(self)
         pairs = self.claim.astype(np.int64) << 32 | self.probe
         return int(np.unique(pairs).size)
 
     @cached_property
     def probes(self) -> int:
         """Distinct probe samples."""
-        return int(np.unique(self.probe).size)
+        return len(self) if self.is_anonymous else int(np.unique(self.probe).size)
 
     @cached_property
     def claimed(self) -> NDArray[np.int32]:
@@ -72,8 +87,13 @@ class Trials:
 
     def of_draw(self, draw: int) -> "Trials":
         """The trials against one draw of references."""
-        rows = np.flatnonzero(self.draw == draw)
-        return Trials(self.scores[rows], self.claim[rows], self.draw[rows], self.probe[rows])
+        return self.where(self.draw == draw)
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Trials":
+        """The trials that the mask, bool (M,), is true for."""
+        rows = np.flatnonzero(chosen)
+        source = None if self.source is None else self.source[rows]
+        return Trials(self.scores[rows], self.claim[rows], self.draw[rows], self.probe[rows], source)
 
     def by_person(self, people: NDArray[np.int32]) -> list[NDArray[np.float64]]:
         """The scores against each of `people`, ascending; empty where a person has none of this kind."""
@@ -92,8 +112,12 @@ class ScoreTable:
     people, samples : the identifiers that `claim` and `probe` index.
     kind : int8 (M,), index into `KINDS`.
     scores : float64 (M,), -inf marks a failure to acquire.
-    claim, draw, probe : int32 (M,).
-    model_digest : the model that scored them.
+    claim, draw, probe : int32 (M,); claim and probe are -1 where a score file does not tell.
+    model_digest : the model that scored them; any name where a score file is not of ours.
+    source : int32 (M,), index into `people` of whoever made the probe, -1 where unknown; None: not recorded.
+    groups : column (`group_age`, …) → value of each of `people`, empty where unknown.
+    splits : the part of a split that each of `people` is in (`development`, `test`, `fold 3`); None: not split.
+    protocol : how the trials came about, in words; empty where `eval.results.ProtocolFacts` tells.
     """
 
     people: tuple[str, ...]
@@ -104,6 +128,10 @@ class ScoreTable:
     draw: NDArray[np.int32]
     probe: NDArray[np.int32]
     model_digest: str
+    source: NDArray[np.int32] | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    splits: tuple[str, ...] | None = None
+    protocol: str = ""
 
     def __post_init__(self) -> None:
         if np.isnan(self.scores).any() or np.isposinf(self.scores).any():
@@ -114,8 +142,8 @@ class ScoreTable:
 
     def of(self, kind: TrialKind) -> Trials:
         """The trials of one kind; possibly none."""
-        rows = np.flatnonzero(self.kind == KINDS.index(kind))
-        return Trials(self.scores[rows], self.claim[rows], self.draw[rows], self.probe[rows])
+        rows = self.kind == KINDS.index(kind)
+        return Trials(self.scores, self.claim, self.draw, self.probe, self.source).where(rows)
 
     @property
     def counts(self) -> Mapping[TrialKind, int]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from eval.results import KindResults, OperatingPoint, Results
+from eval.kind_results import KindResults, OperatingPoint
+from eval.results import Results
 from eval.trials import TrialKind
 from verify.policy import ERRORS_NEEDED, Rate
 
@@ -76,18 +77,18 @@ def summary(kind: TrialKind, block: KindResults) -> Iterator[str]:
 
 def warnings(results: Results) -> Iterator[str]:
     """What a reader must know before trusting the rates."""
-    if results.corpus.used_in_making_the_model:
+    corpus, failures = results.corpus, results.failures
+    if corpus and corpus.used_in_making_the_model:
         yield (
-            f"This corpus was used in the model's {results.corpus.used_in_making_the_model}. "
+            f"This corpus was used in the model's {corpus.used_in_making_the_model}. "
             "The rates below flatter the model; they are not those of a test."
         )
-    failures = results.failures
-    if failures.samples:
+    if corpus and failures and failures.samples:
         yield (
-            f"{failures.samples:,} of {results.corpus.samples:,} samples could not be acquired. As probes they count "
+            f"{failures.samples:,} of {corpus.samples:,} samples could not be acquired. As probes they count "
             "as rejected, and the rates include them."
         )
-    if failures.people_failed:
+    if failures and failures.people_failed:
         yield (
             f"{failures.people_failed:,} of {failures.people_attempted:,} people failed to enroll and are in no rate "
             "of this report."

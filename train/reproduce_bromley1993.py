@@ -26,8 +26,8 @@ from encode.stroke_preprocessing import StrokePreprocessing
 from enroll.identity import IdentityModel
 from eval.bootstrap import PersonBootstrap
 from eval.corpora.corpus import Corpus, merge
+from eval.kind_results import KindResults
 from eval.rates import measure, operating_point
-from eval.results import KindResults
 from eval.trials import KINDS, ScoreTable, TrialKind, Trials
 from train.background import fit_background
 from train.development import embed_samples

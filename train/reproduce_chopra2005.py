@@ -21,8 +21,8 @@ from encode.manifest import IdentitySpec
 from enroll.identity import IdentityModel
 from eval.bootstrap import PersonBootstrap
 from eval.corpora.corpus import Corpus, Row
+from eval.kind_results import KindResults
 from eval.rates import measure
-from eval.results import KindResults
 from eval.trials import KINDS, ScoreTable, TrialKind
 from train.background import fit_background
 from train.development import embed_samples

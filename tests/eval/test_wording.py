@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from eval.bootstrap import PersonBootstrap
+from eval.kind_results import KindResults
 from eval.rates import measure
-from eval.results import KindResults
 from eval.trials import TrialKind, Trials
 from eval.wording import SPACE, headline, interval, level, one_in, percent, summary
 from verify.policy import Rate
