@@ -10,6 +10,7 @@
     7    the database cannot be used
     8    a setting is unusable, or the address to listen on is taken
     9    training or measuring could not be done
+    10   `eval gate`: what was measured does not meet a requirement
     70   an error nobody foresaw
     130  interrupted from the keyboard
 
@@ -53,6 +54,7 @@ class ExitCode(IntEnum):
     STORE = 7
     CONFIG = 8
     TRAINING = 9
+    REQUIREMENT = 10
     INTERNAL = 70
     INTERRUPTED = 130
 

@@ -73,6 +73,11 @@ class IdentityModel:
         return len(self.background.mean)
 
     @property
+    def within(self) -> Array:
+        """The bundle's within-class covariance, float64 (d, d)."""
+        return self._within
+
+    @property
     def minimum(self) -> int:
         """Fewest references a person can be enrolled with."""
         return max(self._least, self.spec.minimum)

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from encode.bundle import Bundle
-from encode.errors import TrialsError
+from encode.errors import FieldMissing, TrialsError
+from encode.sample import Modality
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus, Row
-from eval.policy_builder import build_policy
+from eval.policy_builder import TARGET_FARS, build_policy
+from eval.policy_sources import DevelopmentScores
 from eval.protocol import Protocol
 from eval.scoring import score_corpus
 from eval.trials import TrialKind
@@ -29,30 +31,88 @@ REFERENCES = (5, 3, 2, 1)
 LEAST_PEOPLE = 8
 
 
-def development_policy(bundle: Bundle, corpus: Corpus, *, draws: int = 5, versions: int = 1, seed: int = 0) -> Policy:
+def development_policy(
+    bundle: Bundle,
+    corpus: Corpus,
+    *,
+    impostor: TrialKind | None = None,
+    references: int | None = None,
+    draws: int = 5,
+    target_fars: Sequence[float] = TARGET_FARS,
+    impostors_per_person: int | None = None,
+    impostor_samples: int | None = None,
+    versions: int = 1,
+    seed: int = 0,
+    quiet: bool = True,
+) -> Policy:
     """The policy of `bundle` measured on `corpus`, whose people it must not have been trained on.
 
-    The impostors are the forgers if there are forgeries; otherwise everyone acts as one against everyone else, also
-    those with a single sample. `versions` says how many forgeries of the corpus stem from each recording. Raises
-    TrialsError where there are too few people or samples for any threshold.
+    Parameters
+    ----------
+    impostor : which impostors the thresholds are set against; by default forgers if there are forgeries, otherwise
+        everyone against everyone else, also those with a single sample.
+    references : samples that enroll a person; by default as many as enough people can give.
+    impostors_per_person, impostor_samples : as of `eval.protocol.Protocol`.
+    versions : how many forgeries of the corpus stem from each recording.
+
+    Raises
+    ------
+    TrialsError where there are too few people or samples for any threshold; others as :func:`build_policy`.
     """
     modality = bundle.manifest.modality
     model = load_model(bundle.path)
     verifier = Verifier({modality: model}, MemoryStore())
     rows = [row for row in corpus.rows if row.modality is modality]
-    references = _references(rows, least=model.identity.minimum)
-    # Against forgeries other people are not measured: comparing them too would take most of the time.
-    others = 1 if any(row.kind == "forgery" for row in rows) else None
-    protocol = Protocol(references=references, draws=draws, seed=seed, impostors_per_person=others)
-    table = score_corpus(corpus, verifier, modality, protocol, quiet=True).table
+    chosen = impostor or (TrialKind.SKILLED if any(row.kind == "forgery" for row in rows) else TrialKind.RANDOM)
+    enrolled_with = references or _references(rows, least=model.identity.minimum)
+    protocol = Protocol(
+        references=enrolled_with,
+        draws=draws,
+        seed=seed,
+        # Against forgers other people are not measured: comparing them too would take most of the time.
+        impostors_per_person=1 if chosen is TrialKind.SKILLED else impostors_per_person,
+        impostor_samples=impostor_samples,
+    )
     return build_policy(
-        table,
+        score_corpus(corpus, verifier, modality, protocol, quiet=quiet).table,
         modality=modality,
         corpus_name=corpus.name,
         corpus_digest=corpus.digest,
-        references=references,
-        impostor=TrialKind.SKILLED if table.counts[TrialKind.SKILLED] else TrialKind.RANDOM,
+        references=enrolled_with,
+        impostor=chosen,
+        target_fars=target_fars,
         versions=versions,
+        seed=seed,
+    )
+
+
+def policy_of_scores(
+    scores: DevelopmentScores,
+    *,
+    modality: Modality,
+    impostor: TrialKind | None = None,
+    references: int | None = None,
+    target_fars: Sequence[float] = TARGET_FARS,
+    seed: int = 0,
+) -> Policy:
+    """The policy of scores already made; arguments are as of :func:`development_policy`.
+
+    Raises FieldMissing where neither the scores nor `references` tell with how many references people were enrolled.
+    """
+    enrolled_with = references or scores.references
+    if enrolled_with is None:
+        raise FieldMissing(
+            "nothing tells with how many references people were enrolled", field="references", fix="say it"
+        )
+    forged = scores.table.counts[TrialKind.SKILLED]
+    return build_policy(
+        scores.table,
+        modality=modality,
+        corpus_name=scores.corpus_name,
+        corpus_digest=scores.corpus_digest,
+        references=enrolled_with,
+        impostor=impostor or (TrialKind.SKILLED if forged else TrialKind.RANDOM),
+        target_fars=target_fars,
         seed=seed,
     )
 

@@ -108,6 +108,9 @@ class GroupRates(Part):
     impostor: Count
     frr: CountedRate | None = None
     far: CountedRate | None = None
+    far_within: Annotated[
+        CountedRate | None, Field(description="FAR of impostors of the same group alone; absent: it is not known")
+    ] = None
 
 
 class GroupColumn(Part):
@@ -122,6 +125,37 @@ class GroupColumn(Part):
     ] = None
     far_ratio: Annotated[float | None, Field(ge=1, description="the same of FAR")] = None
     beyond_evidence: Annotated[bool, Field(description="a group has fewer than 30 errors expected at these rates")]
+
+
+class ThresholdQuantile(Part):
+    """How far people's own thresholds lie from the common one, in scores (nats)."""
+
+    share: Annotated[Fraction, Field(description="of people at or below")]
+    at_far: Annotated[float, Field(allow_inf_nan=False, description="own threshold at the FAR minus the common one")]
+    at_eer: Annotated[float, Field(allow_inf_nan=False, description="own threshold at the EER minus the common one's")]
+
+
+class PersonThresholds(Part):
+    """What a threshold of each person's own would change, set after the fact on that person's impostor trials."""
+
+    far: Annotated[Fraction, Field(description="the FAR asked for: of everybody together, and of each person")]
+    threshold: Score
+    threshold_chosen: Literal["a posteriori"] = "a posteriori"
+    people: Annotated[int, Field(ge=2, description="with the 1 / far impostor trials that an own threshold needs")]
+    quantiles: tuple[ThresholdQuantile, ...]
+    far_common: Annotated[Rate, Field(description="at the common threshold; like all below, a mean over people")]
+    far_own: Annotated[Rate, Field(description="at own thresholds; never above `far`")]
+    frr_common: Annotated[Rate, Field(description="at the common threshold")]
+    frr_own: Annotated[Rate, Field(description="at own thresholds")]
+
+
+class FoldAccuracy(Part):
+    """Accuracy over the folds of a trial list, each at the threshold that suits all others best (Huang et al. 2007)."""
+
+    accuracy: Annotated[Rate, Field(description="mean over folds; its interval by Student's t, folds independent")]
+    standard_error: Annotated[float, Field(ge=0, allow_inf_nan=False, description="of that mean")]
+    folds: Annotated[tuple[Fraction, ...], Field(min_length=2, description="accuracy of each fold")]
+    thresholds: Annotated[tuple[Score, ...], Field(min_length=2, description="of each fold, set on all others")]
 
 
 class KindResults(Part):
@@ -141,5 +175,11 @@ class KindResults(Part):
     far_at_frr: tuple[FarAtFrr, ...] = ()
     at_policy: tuple[PolicyPoint, ...] = ()
     at_development: tuple[TransferredPoint, ...] = ()
+    fold_accuracy: Annotated[
+        FoldAccuracy | None, Field(description="of a trial list with folds, to compare with literature")
+    ] = None
     calibration: Calibration | None = None
     groups: tuple[GroupColumn, ...] = ()
+    person_thresholds: Annotated[
+        PersonThresholds | None, Field(description="absent: too few impostor trials a person")
+    ] = None

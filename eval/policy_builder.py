@@ -12,9 +12,9 @@ computed where they answer one call (`verify.fused_policy`).
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from encode.errors import TrialsError
+from encode.errors import FieldInvalid, TrialsError
 from encode.sample import Modality
-from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
+from eval.bootstrap import DEFAULT_REPLICATES, PersonBootstrap
 from eval.rates import operating_point
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
 from verify.policy import (
@@ -51,18 +51,26 @@ def build_policy(
     table : scores of people the model was neither trained on nor will be reported on.
     corpus_name, corpus_digest : whose scores they are.
     references : with how many references each person was enrolled.
-    target_fars : falling; those below one expected false accept are dropped.
+    target_fars : in any order; those below one expected false accept are left out.
     versions : how many impostor probes stem from each recording: evidence counts recordings.
 
     Raises
     ------
-    TrialsError for the kind `genuine`, for missing trials, or if too few impostors remain for any target.
+    FieldInvalid for a target FAR outside (0, 1); TrialsError for the kind `genuine`, for scores that do not tell who
+    was claimed, for missing trials, or if too few impostors remain for any target.
     """
     if impostor not in IMPOSTOR_KINDS:
         raise TrialsError(f"{impostor.value} trials are no impostors")
+    for far in target_fars:
+        if not 0 < far < 1:
+            raise FieldInvalid(f"a target FAR lies between 0 and 1, not at {far:g}", field="target_far")
     genuine, impostors = table.of(TrialKind.GENUINE), table.of(impostor)
+    if genuine.is_anonymous or impostors.is_anonymous:
+        raise TrialsError(
+            "the scores do not tell who was claimed", field="claim", fix="a policy counts people: name them"
+        )
     recorded = impostors.comparisons // versions
-    supported = [far for far in target_fars if recorded * far >= 1]
+    supported = [far for far in sorted(set(target_fars), reverse=True) if recorded * far >= 1]
     if not supported:
         raise TrialsError(
             f"{recorded} distinct {impostor.value} impostor comparisons support no target FAR",
@@ -78,7 +86,7 @@ def build_policy(
         impostor="skilled" if impostor is TrialKind.SKILLED else "random",
         references=references,
         trials=PolicyTrials(genuine=genuine.comparisons, impostor=recorded),
-        interval=PolicyInterval(method=METHOD, confidence=bootstrap.confidence),
+        interval=PolicyInterval(method=bootstrap.method, confidence=bootstrap.confidence),
         table=tuple(
             PolicyRow(
                 target_far=point.far,

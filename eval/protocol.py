@@ -28,14 +28,13 @@ from numpy.typing import NDArray
 from encode.errors import CorpusInvalid, FieldInvalid, TrialsError
 from encode.sample import Modality
 from eval.corpora.corpus import Row
+from eval.plan import Claim, Indices, Plan, Roster
 
 DEFAULT_IMPOSTORS = 1000
 """Zero-effort probes per person and draw: all of them for a few hundred samples, a seeded sample of LFW's thousands."""
 
 IMPOSTOR_SAMPLES: Mapping[Modality, int | None] = {Modality.FACE: None, Modality.SIGNATURE: 1}
 """Zero-effort probes of each other person in one draw, None for all: one signature is the custom (as in SVC2004)."""
-
-Indices = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -74,39 +73,6 @@ class Protocol:
                 raise FieldInvalid("must be at least 1", field=name, fix="leave it out, or 0 for all")
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One person enrolled with one draw, and the probes against that template; indices into `Plan.samples`, int32."""
-
-    person: int
-    draw: int
-    references: Indices
-    genuine: Indices
-    random: Indices
-    skilled: Indices
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All claims of a run.
-
-    Attributes
-    ----------
-    people, samples : identifiers, sorted; `Claim` holds indices into them.
-    sources : int32 (len(samples),), index of the person who made each sample, -1 for forgeries.
-    claims : ordered by person, then by draw.
-    too_few_samples : people with too few genuine samples to be claimed; their samples still act as impostors.
-    failed_to_enroll : people with enough samples of which too few could be acquired.
-    """
-
-    people: tuple[str, ...]
-    samples: tuple[str, ...]
-    sources: Indices
-    claims: tuple[Claim, ...]
-    too_few_samples: tuple[str, ...]
-    failed_to_enroll: tuple[str, ...]
-
-
 def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -> Plan:
     """The trials of `rows` under `protocol`.
 
@@ -119,29 +85,23 @@ def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -
     ------
     TrialsError if nobody can be claimed, CorpusInvalid if a reference pool is asked of rows without an order.
     """
-    by_id = sorted(range(len(rows)), key=lambda index: rows[index].id)
-    rows, usable = [rows[index] for index in by_id], np.asarray(usable, dtype=np.bool_)[by_id]
-    people = tuple(sorted({row.person for row in rows}))
-    number = {person: index for index, person in enumerate(people)}
-    owner = np.array([number[row.person] for row in rows], dtype=np.int32)
-    is_genuine = np.array([row.kind == "genuine" for row in rows])
-
+    roster = Roster(rows, usable)
+    usable = roster.usable
     claims: list[Claim] = []
     too_few: list[str] = []
     failed: list[str] = []
-    for index, person in enumerate(people):
-        own = np.flatnonzero((owner == index) & is_genuine).astype(np.int32)
-        pool = _reference_pool(own, rows, protocol.reference_pool)
+    for index, person in enumerate(roster.people):
+        own = roster.own(index)
+        pool = reference_pool(own, roster.rows, protocol.reference_pool)
         if len(own) <= protocol.references or len(pool) < protocol.references:
             too_few.append(person)
             continue
         if np.count_nonzero(usable[pool]) < protocol.references:
             failed.append(person)
             continue
-        generator = _generator(protocol.seed, person)
-        others = np.flatnonzero((owner != index) & is_genuine).astype(np.int32)
-        forgeries = np.flatnonzero((owner == index) & ~is_genuine).astype(np.int32)
-        draws = _draw_references(pool, usable, protocol, generator)
+        generator = person_generator(protocol.seed, person)
+        others, forgeries = roster.others(index), roster.forgeries(index)
+        draws = draw_references(pool, usable, protocol, generator)
         for draw, (references, presented) in enumerate(draws):
             claims.append(
                 Claim(
@@ -149,7 +109,7 @@ def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -
                     draw=draw,
                     references=references,
                     genuine=np.setdiff1d(own, presented),
-                    random=_impostors(others, owner, protocol, generator),
+                    random=zero_effort_probes(others, roster.owner, protocol, generator),
                     skilled=forgeries,
                 )
             )
@@ -159,16 +119,15 @@ def derive(rows: Sequence[Row], protocol: Protocol, usable: NDArray[np.bool_]) -
             "and a probe need",
             fix="lower --references, or use a corpus with more samples a person",
         )
-    sources = np.where(is_genuine, owner, np.int32(-1))
-    return Plan(people, tuple(row.id for row in rows), sources, tuple(claims), tuple(too_few), tuple(failed))
+    return roster.plan(claims, too_few=too_few, failed_to_enroll=failed)
 
 
-def _generator(seed: int, person: str) -> np.random.Generator:
+def person_generator(seed: int, person: str) -> np.random.Generator:
     """A stream of one person's own, so that nobody's draws depend on who else is there."""
     return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(person.encode()).digest())])
 
 
-def _reference_pool(own: Indices, rows: Sequence[Row], first: int | None) -> Indices:
+def reference_pool(own: Indices, rows: Sequence[Row], first: int | None) -> Indices:
     """The samples that references may be drawn from: what the corpus offers, or the first ones in its order."""
     if first is None:
         return own[[rows[index].may_enroll for index in own]]
@@ -185,7 +144,7 @@ def _reference_pool(own: Indices, rows: Sequence[Row], first: int | None) -> Ind
     return own[np.argsort(orders, kind="stable")[:first]]
 
 
-def _draw_references(
+def draw_references(
     pool: Indices, usable: NDArray[np.bool_], protocol: Protocol, generator: np.random.Generator
 ) -> list[tuple[Indices, Indices]]:
     """Per draw: the references, and all samples presented to get them (unusable ones included), both ascending."""
@@ -200,7 +159,7 @@ def _draw_references(
     return list(found.values())
 
 
-def _impostors(others: Indices, owner: Indices, protocol: Protocol, generator: np.random.Generator) -> Indices:
+def zero_effort_probes(others: Indices, owner: Indices, protocol: Protocol, generator: np.random.Generator) -> Indices:
     """The zero-effort probes of one draw, ascending, of `others`; `owner` is everybody's person by sample."""
     if protocol.impostor_samples is not None:
         shuffled = generator.permutation(others)

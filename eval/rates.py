@@ -2,73 +2,143 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encode.errors import TrialsError
-from eval.bootstrap import PersonBootstrap
 from eval.counted_rate import CountedRate
 from eval.intervals import clopper_pearson
-from eval.kind_results import KindResults, OperatingPoint, PolicyPoint, TrialCounts
-from eval.metrics import auc, equal_error, far_at, frr_at, threshold_at_far
+from eval.kind_results import FarAtFrr, KindResults, OperatingPoint, PolicyPoint, TrialCounts
+from eval.metrics import equal_error
+from eval.reliability import calibration
+from eval.replicates import Replicates
+from eval.sorted_scores import SortedScores
 from eval.trials import Trials
-from verify.policy import ERRORS_NEEDED, Policy, Rate
+from verify.policy import ERRORS_NEEDED, Policy, PolicyRow, Rate
 
 REPORTED_FARS = (0.1, 0.075, 0.05, 0.01, 0.001)
 """The false-accept rates of `frr_at_far`; the first three are those of Chopra, Hadsell & LeCun 2005, table 1."""
+
+RARE_FARS = (1e-4, 1e-5, 1e-6)
+"""Reported as well where there are enough impostor comparisons to expect one false accept."""
+
+REPORTED_FRRS = (0.1, 0.05, 0.01)
+"""The false-reject rates of `far_at_frr`."""
 
 
 def measure(
     genuine: Trials,
     impostor: Trials,
-    bootstrap: PersonBootstrap,
+    bootstrap: Replicates,
     *,
     policy: Policy | None = None,
-    fars: Sequence[float] = REPORTED_FARS,
+    fars: Sequence[float] | None = None,
+    frrs: Sequence[float] = REPORTED_FRRS,
     fte: float = 0.0,
 ) -> KindResults:
     """All rates of `genuine` against `impostor`, which holds impostors of one kind.
 
-    `bootstrap` must be made of the same trials. Raises TrialsError where a rate cannot be computed.
+    `bootstrap` must be made of the same trials. `fars` defaults to `reported_fars`; an FRR that failures to acquire
+    alone exceed has no row. Raises TrialsError where a rate cannot be computed.
     """
+    scores = SortedScores(genuine.scores, impostor.scores)
     own = np.array([np.nan]) if genuine.is_anonymous else equal_error_by_person(genuine, impostor)
-    found = equal_error(genuine.scores, impostor.scores)
+    found = scores.equal_error()
+    fars = reported_fars(impostor) if fars is None else fars
+    points = _Points(genuine, impostor, bootstrap, scores, fte)
     return KindResults(
         trials=count(genuine, impostor),
         eer=bootstrap.equal_error(found.rate),
         eer_threshold=found.threshold,
         eer_per_person=None if np.isnan(own).all() else bootstrap.mean_over_people(own),
-        auc=bootstrap.auc(auc(genuine.scores, impostor.scores)),
-        frr_at_far=tuple(operating_point(genuine, impostor, bootstrap, far, fte=fte) for far in fars),
-        at_policy=tuple(
-            PolicyPoint(
-                target_far=row.target_far,
-                beyond_evidence=policy.beyond_evidence(row),
-                achieved_far=counted_far(impostor, row.threshold, bootstrap.far),
-                frr=counted_frr(genuine, row.threshold, bootstrap.frr),
-                **_match_rates(genuine, impostor, row.threshold, bootstrap, fte),
-            )
-            for row in policy.table
-        )
-        if policy
-        else (),
+        auc=bootstrap.auc(scores.auc()),
+        d_prime=scores.d_prime(),
+        frr_at_far=tuple(points.at_far(far) for far in fars),
+        far_at_frr=tuple(points.at_frr(frr) for frr in frrs if genuine.failures / len(genuine) <= frr),
+        at_policy=tuple(points.at_row(policy, row) for row in policy.table) if policy else (),
+        calibration=calibration(
+            scores,
+            repeats=(len(genuine) / genuine.comparisons, len(impostor) / impostor.comparisons),
+            confidence=bootstrap.confidence,
+        ),
     )
+
+
+def reported_fars(impostor: Trials) -> tuple[float, ...]:
+    """`REPORTED_FARS`, and those of `RARE_FARS` for which there are 1 / FAR distinct comparisons."""
+    return (*REPORTED_FARS, *(far for far in RARE_FARS if impostor.comparisons * far >= 1 - 1e-9))
 
 
 def operating_point(
-    genuine: Trials, impostor: Trials, bootstrap: PersonBootstrap, far: float, *, fte: float = 0.0
+    genuine: Trials, impostor: Trials, bootstrap: Replicates, far: float, *, fte: float = 0.0
 ) -> OperatingPoint:
     """FRR at the threshold whose FAR on these trials is at most `far`; `fte` is the share that failed to enroll."""
-    threshold = threshold_at_far(impostor.scores, far)
-    return OperatingPoint(
-        far=far,
-        achieved_far=counted_far(impostor, threshold, bootstrap.far),
-        frr=counted_frr(genuine, threshold, lambda value, _: bootstrap.frr_at_far(value, far)),
-        beyond_evidence=not supports(impostor, far),
-        **_match_rates(genuine, impostor, threshold, bootstrap, fte),
-    )
+    scores = SortedScores(genuine.scores, impostor.scores)
+    return _Points(genuine, impostor, bootstrap, scores, fte).at_far(far)
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Rates at thresholds of the same trials, which `scores` holds sorted."""
+
+    genuine: Trials
+    impostor: Trials
+    bootstrap: Replicates
+    scores: SortedScores
+    fte: float
+
+    def at_far(self, far: float) -> OperatingPoint:
+        threshold = self.scores.threshold_at_far(far)
+        achieved = self._far(threshold, self.bootstrap.far)
+        return OperatingPoint(
+            far=far,
+            achieved_far=achieved,
+            frr=self._frr(threshold, lambda value, _: self.bootstrap.frr_at_far(value, far)),
+            beyond_evidence=not supports(self.impostor, far),
+            **self._threshold(threshold, achieved, self._frr(threshold, self.bootstrap.frr)),
+        )
+
+    def at_frr(self, frr: float) -> FarAtFrr:
+        threshold = self.scores.threshold_at_frr(frr)
+        achieved = self._frr(threshold, self.bootstrap.frr)
+        return FarAtFrr(
+            target_frr=frr,
+            frr=achieved,
+            achieved_far=self._far(threshold, lambda value, _: self.bootstrap.far_at_frr(value, frr)),
+            beyond_evidence=not supports(self.genuine, frr),
+            **self._threshold(threshold, self._far(threshold, self.bootstrap.far), achieved),
+        )
+
+    def at_row(self, policy: Policy, row: PolicyRow) -> PolicyPoint:
+        far, frr = self._far(row.threshold, self.bootstrap.far), self._frr(row.threshold, self.bootstrap.frr)
+        return PolicyPoint(
+            target_far=row.target_far,
+            beyond_evidence=policy.beyond_evidence(row),
+            achieved_far=far,
+            frr=frr,
+            **self._threshold(row.threshold, far, frr),
+        )
+
+    def _far(self, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
+        return counted(self.scores.false_accepts(threshold), self.impostor, threshold, interval)
+
+    def _frr(self, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
+        return counted(self.scores.false_rejects(threshold), self.genuine, threshold, interval)
+
+    def _threshold(self, threshold: float, far: CountedRate, frr: CountedRate) -> dict[str, Any]:
+        """The fields of `Threshold`: FAR and FRR without failures to acquire, and with failures to enroll."""
+        usable = 1 - self.impostor.failures / len(self.impostor)
+        fta = self.genuine.failures / len(self.genuine)
+        return {
+            "threshold": threshold,
+            "fmr": Rate(**{end: min(value / usable, 1.0) for end, value in far.plain.model_dump().items()}),
+            "fnmr": Rate(**{end: max((value - fta) / (1 - fta), 0.0) for end, value in frr.plain.model_dump().items()}),
+            "gfar": far.value * (1 - self.fte) if self.fte else None,
+            "gfrr": self.fte + (1 - self.fte) * frr.value if self.fte else None,
+        }
 
 
 def counted_far(impostor: Trials, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
@@ -96,26 +166,9 @@ def counted(errors: int, trials: Trials, threshold: float, interval: Callable[[f
     )
 
 
-def _match_rates(
-    genuine: Trials, impostor: Trials, threshold: float, bootstrap: PersonBootstrap, fte: float
-) -> dict[str, Any]:
-    """The fields of `Threshold`: FAR and FRR without failures to acquire, and with failures to enroll."""
-    far = bootstrap.far(far_at(impostor.scores, threshold), threshold)
-    frr = bootstrap.frr(frr_at(genuine.scores, threshold), threshold)
-    usable = 1 - impostor.failures / len(impostor)
-    fta = genuine.failures / len(genuine)
-    return {
-        "threshold": threshold,
-        "fmr": Rate(**{end: min(value / usable, 1.0) for end, value in far.model_dump().items()}),
-        "fnmr": Rate(**{end: max((value - fta) / (1 - fta), 0.0) for end, value in frr.model_dump().items()}),
-        "gfar": far.value * (1 - fte) if fte else None,
-        "gfrr": fte + (1 - fte) * frr.value if fte else None,
-    }
-
-
-def supports(impostor: Trials, far: float) -> bool:
-    """Whether there are the 30 / `far` distinct impostor comparisons that the rule of 30 asks for."""
-    return impostor.comparisons * far >= ERRORS_NEEDED * (1 - 1e-9)
+def supports(trials: Trials, rate: float) -> bool:
+    """Whether there are the 30 / `rate` distinct comparisons that the rule of 30 asks for."""
+    return trials.comparisons * rate >= ERRORS_NEEDED * (1 - 1e-9)
 
 
 def count(genuine: Trials, impostor: Trials) -> TrialCounts:

@@ -10,15 +10,19 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from encode.errors import ConfigError, TrialsError
+from encode.errors import ConfigError
 from encode.sample import Modality
-from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
+from eval.bootstrap import DEFAULT_REPLICATES
 from eval.corpora.corpus import Corpus, Row
+from eval.embedding_file import EMBEDDINGS, write_embeddings
+from eval.embedding_map import EmbeddingMap, embedding_map
+from eval.embedding_set import as_set
 from eval.intervals import CONFIDENCE, clopper_pearson
-from eval.kind_results import KindResults
-from eval.protocol import Plan, Protocol
-from eval.rates import measure
-from eval.report import render_report
+from eval.measured_table import MeasuredTable, measure_table
+from eval.plan import Plan
+from eval.plan_choice import PlanChoice, Rule
+from eval.protocol import Protocol
+from eval.report import Report
 from eval.results import (
     BundleFacts,
     CorpusFacts,
@@ -27,48 +31,84 @@ from eval.results import (
     ProtocolFacts,
     Results,
 )
+from eval.retrieval import retrieval
 from eval.score_file import SCORES, write_scores
-from eval.scoring import Acquired, score_corpus
-from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
+from eval.scoring import Acquired, Scored, score_corpus
+from eval.trials import ScoreTable, TrialKind
 from verify.model import Model
 from verify.policy import Policy
 from verify.verifier import Verifier
 
-RESULTS, REPORT = "results.json", "report.html"
+RESULTS, REPORT, FIGURES = "results.json", "report.html", "figures"
 
 _SOFTWARE = ("countersign", "numpy", "scipy", "pillow", "onnxruntime", "onnxruntime-gpu", "scikit-learn", "pyarrow")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run found: `bootstraps` holds the replicates behind the intervals of each kind of impostor."""
+    """What a run found.
+
+    Attributes
+    ----------
+    table : every scored trial.
+    measured : the trials that the rates are of, and the replicates behind their intervals.
+    scored : samples and embeddings behind the table; None where scores were all there was.
+    vector : the first so many values of a row are the embedding.
+    """
 
     results: Results
     table: ScoreTable
-    bootstraps: Mapping[TrialKind, PersonBootstrap]
+    measured: MeasuredTable
+    scored: Scored | None = None
+    vector: int | None = None
 
-    def write(self, out: Path) -> tuple[Path, Path, Path]:
+    def write(self, out: Path, *, figures: bool = False, embeddings: bool = False) -> tuple[Path, ...]:
         """Write results.json, scores.parquet and report.html into the folder `out`, made if need be.
 
-        Raises ConfigError if it cannot be written.
+        With `figures`, also every figure by itself, as SVG and PNG; with `embeddings`, also embeddings.parquet, where
+        there are any. Raises ConfigError if something cannot be written.
         """
-        paths = out / RESULTS, out / SCORES, out / REPORT
+        paths = [out / RESULTS, out / SCORES, out / REPORT]
+        report = self.report()
         try:
             out.mkdir(parents=True, exist_ok=True)
             paths[0].write_text(self.results.to_json(), encoding="utf-8")
             write_scores(self.table, paths[1])
-            paths[2].write_text(render_report(self.results, self.table, self.bootstraps), encoding="utf-8")
+            paths[2].write_text(report.html(), encoding="utf-8")
+            if embeddings and self.scored is not None:
+                paths.append(out / EMBEDDINGS)
+                held = as_set(self.scored.rows, self.scored.acquired, self.table.model_digest)
+                write_embeddings(held, paths[-1])
+            if figures:
+                paths += report.write_figures(out / FIGURES)
         except OSError as error:
             raise ConfigError(f"the results cannot be written: {error.strerror}", field="out") from error
-        return paths
+        return tuple(paths)
+
+    def report(self) -> Report:
+        """The page and its figures."""
+        return Report(self.results, self.measured.table, self.measured.bootstraps, embedding=self._map())
+
+    def _map(self) -> EmbeddingMap | None:
+        if self.scored is None:
+            return None
+        acquired, plan = self.scored.acquired, self.scored.plan
+        return embedding_map(
+            acquired.embeddings[:, : self.vector],
+            plan.owners,
+            plan.sources < 0,
+            acquired.usable,
+            seed=self.results.protocol.seed,
+        )
 
 
 def evaluate(
     corpus: Corpus,
     verifier: Verifier,
     modality: Modality,
-    protocol: Protocol,
+    choice: PlanChoice | Protocol,
     *,
+    embedded: Acquired | None = None,
     used_in_making: Mapping[str, str] | None = None,
     command: str = "",
     replicates: int = DEFAULT_REPLICATES,
@@ -78,49 +118,59 @@ def evaluate(
 
     Parameters
     ----------
+    choice : which trials; a bare protocol stands for references drawn by it.
+    embedded : what was acquired of the corpus's rows before, in their order.
     used_in_making : corpus digest → role (`training`, `development`), as the bundle's manifest tells.
     command : what repeats the run, for the report.
     replicates : of the bootstrap.
 
     Raises
     ------
-    CorpusInvalid if no row is of the modality; TrialsError if the samples are too few for any rate.
+    As `eval.scoring.score_corpus`; TrialsError if the trials are too few for any rate.
     """
+    choice = PlanChoice(protocol=choice) if isinstance(choice, Protocol) else choice
     model = verifier.models[modality]
-    scored = score_corpus(corpus, verifier, modality, protocol, quiet=quiet)
+    scored = score_corpus(corpus, verifier, modality, choice, embedded=embedded, quiet=quiet)
     rows, acquired, plan, table = scored.rows, scored.acquired, scored.plan, scored.table
-    bootstraps: dict[TrialKind, PersonBootstrap] = {}
-    blocks: dict[TrialKind, KindResults] = {}
-    for kind in IMPOSTOR_KINDS:
-        if table.counts[kind]:
-            genuine, impostor = table.of(TrialKind.GENUINE), table.of(kind)
-            bootstraps[kind] = PersonBootstrap(genuine, impostor, replicates=replicates, seed=protocol.seed)
-            blocks[kind] = measure(genuine, impostor, bootstraps[kind], policy=model.policy)
-    if not blocks:
-        raise TrialsError("the corpus gives no impostor trials", fix="use a corpus of at least two people")
+    failures = _failure_facts(plan, acquired)
+    seed = choice.protocol.seed
+    measured = measure_table(
+        table,
+        policy=model.policy,
+        fte=failures.to_enroll.value,
+        folds_accuracy=choice.rule is Rule.TRIAL_LIST,
+        replicates=replicates,
+        seed=seed,
+    )
+    facts = choice.facts()
     results = Results(
         created=datetime.now(UTC).replace(microsecond=0),
         corpus=_corpus_facts(corpus, rows, modality, used_in_making or {}),
         bundle=BundleFacts(name=model.name, model_digest=model.model_digest, policy=_policy_facts(model)),
         protocol=ProtocolFacts(
-            references=protocol.references,
-            draws=protocol.draws,
-            seed=protocol.seed,
-            reference_pool=protocol.reference_pool,
-            reference_rule=_reference_rule(corpus, rows) if protocol.reference_pool is None else None,
-            impostors_per_person=protocol.impostors_per_person,
-            impostor_samples=protocol.impostor_samples,
-            interval=METHOD,
+            **facts,
+            reference_rule=_reference_rule(corpus, rows) if facts.get("reference_pool") is None else None,
+            split=scored.split and scored.split.facts,
+            interval=next(iter(measured.bootstraps.values())).method,
             confidence=CONFIDENCE,
             replicates=replicates,
         ),
-        failures=_failure_facts(plan, acquired),
-        random=blocks.get(TrialKind.RANDOM),
-        skilled=blocks.get(TrialKind.SKILLED),
+        failures=failures,
+        random=measured.blocks.get(TrialKind.RANDOM),
+        skilled=measured.blocks.get(TrialKind.SKILLED),
+        identification=measured.identification,
+        embedding=retrieval(
+            acquired.embeddings,
+            plan.sources,
+            acquired.usable,
+            vector=model.identity.vector,
+            replicates=replicates,
+            seed=seed,
+        ),
         software=software_versions(),
         command=command,
     )
-    return Evaluation(results, table, bootstraps)
+    return Evaluation(results, table, measured, scored, model.identity.vector)
 
 
 def software_versions() -> dict[str, str]:
@@ -165,13 +215,15 @@ def _policy_facts(model: Model) -> PolicyFacts | None:
 
 
 def _failure_facts(plan: Plan, acquired: Acquired) -> FailureFacts:
-    claimed, failed = len({claim.person for claim in plan.claims}), len(plan.failed_to_enroll)
+    failed = len(plan.failed_to_enroll)
+    # Of a trial list, people may have one template that failed and another that did not.
+    attempted = len({plan.people[claim.person] for claim in plan.claims} | set(plan.failed_to_enroll))
     return FailureFacts(
         to_acquire=clopper_pearson(len(acquired.reasons), len(plan.samples)),
         samples=len(acquired.reasons),
         by_reason=dict(acquired.failures),
-        to_enroll=clopper_pearson(failed, claimed + failed),
+        to_enroll=clopper_pearson(failed, attempted),
         people_failed=failed,
-        people_attempted=claimed + failed,
+        people_attempted=attempted,
         people_too_few_samples=len(plan.too_few_samples),
     )

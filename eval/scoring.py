@@ -6,7 +6,7 @@ is rejected at every threshold and the rates hold the failures to acquire.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from encode.errors import CorpusInvalid, SampleError, TrialsError
 from encode.sample import Modality, Sample
 from eval.corpora.corpus import Corpus, Row
+from eval.group_rates import person_groups
+from eval.plan import Claim, Plan
+from eval.plan_choice import PlanChoice, check_choice, derive_plan, rows_of, split_of
 from eval.progress import track
-from eval.protocol import Claim, Plan, Protocol, derive
+from eval.protocol import Protocol
+from eval.splits import Split
 from eval.trials import KINDS, ScoreTable
 from verify.verifier import Verifier
 
@@ -45,6 +49,15 @@ class Acquired:
         mask = np.ones(len(self.embeddings), dtype=np.bool_)
         mask[list(self.reasons)] = False
         return mask
+
+    def of(self, rows: Sequence[Row], kept: Sequence[Row]) -> "Acquired":
+        """What was acquired of `kept`, in their order, where `self` is in the order of `rows`."""
+        if len(kept) == len(rows):
+            return self
+        position = {row.id: index for index, row in enumerate(rows)}
+        chosen = [position[row.id] for row in kept]
+        reasons = {new: self.reasons[old] for new, old in enumerate(chosen) if old in self.reasons}
+        return Acquired(self.embeddings[chosen], reasons)
 
     @property
     def failures(self) -> Mapping[str, int]:
@@ -91,25 +104,44 @@ class Scored:
     rows: Sequence[Row]
     acquired: Acquired
     plan: Plan
+    split: Split | None
     table: ScoreTable
 
 
 def score_corpus(
-    corpus: Corpus, verifier: Verifier, modality: Modality, protocol: Protocol, *, quiet: bool = False
+    corpus: Corpus,
+    verifier: Verifier,
+    modality: Modality,
+    choice: PlanChoice | Protocol,
+    *,
+    embedded: Acquired | None = None,
+    quiet: bool = False,
 ) -> Scored:
-    """Embed every sample once, derive the protocol's trials and score them.
+    """Embed every sample once, make the trials chosen and score them.
+
+    Parameters
+    ----------
+    choice : which trials; a bare protocol stands for references drawn by it.
+    embedded : what was acquired of the corpus's rows before, in their order, so that no file is read.
 
     Raises
     ------
-    CorpusInvalid if no row is of the modality; TrialsError if the samples are too few for any trial.
+    CorpusInvalid if no row is of the modality, or the choice is not of these rows; CorpusOverlap for a person on both
+    sides of a split; TrialsError if the samples are too few for any trial.
     """
-    rows = [row for row in corpus.rows if row.modality is modality]
-    if not rows:
+    choice = PlanChoice(protocol=choice) if isinstance(choice, Protocol) else choice
+    model = verifier.models[modality]
+    kept = [row for row in corpus.rows if row.modality is modality]
+    if not kept:
         raise CorpusInvalid(f"{corpus.name} holds no {modality.value} samples", field="modality")
-    acquired = acquire(rows, verifier, modality, quiet=quiet)
-    plan = derive(rows, protocol, acquired.usable)
-    digest = verifier.models[modality].model_digest
-    return Scored(rows, acquired, plan, score(plan, acquired, verifier, modality, digest, quiet=quiet))
+    rows = rows_of(kept, choice)
+    check_choice(rows, choice, minimum=model.identity.minimum)  # before hours of embedding, not after
+    acquired = acquire(rows, verifier, modality, quiet=quiet) if embedded is None else embedded.of(corpus.rows, rows)
+    plan = derive_plan(rows, choice, acquired.usable, minimum=model.identity.minimum)
+    split = split_of(rows, choice, plan)
+    table = score(plan, acquired, verifier, modality, model.model_digest, quiet=quiet)
+    known = replace(table, groups=person_groups(rows, plan.people), splits=split and split.labels)
+    return Scored(rows, acquired, plan, split, known)
 
 
 def score(

@@ -23,15 +23,18 @@ class OpenSetPoint(Part):
     threshold_chosen: Literal["a posteriori"] = "a posteriori"
     achieved_fpir: CountedRate
     fnir: Annotated[CountedRate, Field(description="the person is not the first, or stays below the threshold")]
-    beyond_evidence: Annotated[bool, Field(description="fewer than 30 / fpir distinct searches")]
+    beyond_evidence: Annotated[bool, Field(description="fewer than 30 / fpir distinct non-mated probes")]
 
 
 class Identification(Part):
     """1:N search over everybody enrolled (ISO/IEC 19795-1): closed set by rank, open set by threshold."""
 
-    gallery: Annotated[int, Field(ge=2, description="people enrolled")]
+    gallery: Annotated[int, Field(ge=2, description="people enrolled, in the largest of the draws")]
+    smallest_gallery: Annotated[
+        int | None, Field(ge=2, description="people enrolled in the smallest of the draws used; absent: all the same")
+    ] = None
     searches: Annotated[int, Field(ge=1, description="mated searches, every draw counted")]
-    probes: Annotated[int, Field(ge=1, description="distinct samples searched with")]
+    probes: Annotated[int, Field(ge=1, description="distinct samples among the mated searches")]
     cmc: tuple[RankRate, ...]
     open_set: tuple[OpenSetPoint, ...] = ()
 

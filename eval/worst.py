@@ -29,25 +29,32 @@ def worst_errors(table: ScoreTable, kind: TrialKind, threshold: float, *, most: 
     """The pairs of `kind` decided wrongly at `threshold`, worst first, at most `most`.
 
     Genuine pairs are wrong where rejected, impostor pairs where accepted. Probes that could not be acquired are left
-    out: they are counted as failures, and no score tells how bad they are.
+    out: they are counted as failures, and no score tells how bad they are. A table that does not tell who was claimed
+    has none to list.
     """
     trials, genuine = table.of(kind), kind is TrialKind.GENUINE
+    if len(trials) == 0 or trials.is_anonymous:
+        return []
     acquired = np.isfinite(trials.scores)
-    scores, claim, probe = trials.scores[acquired], trials.claim[acquired], trials.probe[acquired]
-    wrong = scores < threshold if genuine else scores >= threshold
-    pairs, inverse = np.unique(claim.astype(np.int64) << 32 | probe, return_inverse=True)
-    draws = np.bincount(inverse, minlength=len(pairs))
-    errors = np.bincount(inverse, weights=wrong, minlength=len(pairs)).astype(np.int64)
-    mean = np.bincount(inverse, weights=scores, minlength=len(pairs)) / draws
-    order = np.lexsort((pairs, mean if genuine else -mean))
-    order = order[errors[order] > 0][:most]
+    pairs = trials.claim.astype(np.int64) << 32 | trials.probe
+    wrong = acquired & (trials.scores < threshold if genuine else trials.scores >= threshold)
+    # Few trials are wrong: only their pairs are sorted, and then looked for among all trials, their other draws.
+    listed, inverse = np.unique(pairs[wrong], return_inverse=True)
+    if listed.size == 0:
+        return []
+    errors = np.bincount(inverse, minlength=len(listed))
+    at = np.searchsorted(listed, pairs).clip(max=len(listed) - 1)
+    met = acquired & (listed[at] == pairs)
+    draws = np.bincount(at[met], minlength=len(listed))
+    mean = np.bincount(at[met], weights=trials.scores[met], minlength=len(listed)) / draws
+    order = np.lexsort((listed, mean if genuine else -mean))[:most]
     return [
         WorstError(
-            claim=table.people[int(pairs[at] >> 32)],
-            probe=table.samples[int(pairs[at] & 0xFFFFFFFF)],
-            score=float(mean[at]),
-            wrong=int(errors[at]),
-            draws=int(draws[at]),
+            claim=table.people[int(listed[one] >> 32)],
+            probe=table.samples[int(listed[one] & 0xFFFFFFFF)],
+            score=float(mean[one]),
+            wrong=int(errors[one]),
+            draws=int(draws[one]),
         )
-        for at in order
+        for one in order
     ]

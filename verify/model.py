@@ -1,7 +1,7 @@
 """A bundle made ready to answer: its encoder, its identity model and its policy, for one modality."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from encode.bundle import open_bundle
@@ -57,23 +57,34 @@ def load_model(path: str | Path, *, threads: int | None = None) -> Model:
     return Model(bundle.manifest.name, encoder, IdentityModel.from_bundle(bundle), policy)
 
 
-def load_models(paths: Iterable[str | Path], *, threads: int | None = None) -> Mapping[Modality, Model]:
+def load_models(
+    paths: Iterable[str | Path], policies: Iterable[Path] = (), *, threads: int | None = None
+) -> Mapping[Modality, Model]:
     """Models fit to serve, by modality.
+
+    Parameters
+    ----------
+    policies : policy files that are used in place of those sealed into the bundles.
 
     Raises
     ------
     BundleIncomplete : a bundle without a policy: it could compare people, but not decide.
-    ConfigError : no bundle at all, or two for one modality.
-    BundleError, PolicyMismatch : as :func:`load_model`.
+    ConfigError : no bundle at all, two or two policies for one modality, or a policy file that cannot be read.
+    BundleError, PolicyMismatch : as :func:`load_model`, of policy files too.
     """
+    given = _read_policies(policies)
     models: dict[Modality, Model] = {}
     for path in paths:
         model = load_model(path, threads=threads)
+        if model.modality in given:
+            file, policy = given[model.modality]
+            policy.require_model(model.model_digest, model.modality, field=str(file))
+            model = replace(model, policy=policy)
         if model.policy is None:
             raise BundleIncomplete(
                 f"the bundle {path} has no policy: there is no threshold to decide by",
                 field=POLICY,
-                fix="measure the bundle with `countersign eval run` and seal the policy it writes",
+                fix="choose its thresholds with `countersign eval policy`, and seal it in or serve with --policy",
             )
         if model.modality in models:
             raise ConfigError(
@@ -82,4 +93,27 @@ def load_models(paths: Iterable[str | Path], *, threads: int | None = None) -> M
         models[model.modality] = model
     if not models:
         raise ConfigError("no model bundle is named", field="models", fix="name a bundle, for example models/face")
+    for modality, (file, _) in given.items():
+        if modality not in models:
+            raise ConfigError(
+                f"{file} is for {modality.value} samples, which no loaded model reads",
+                field="policies",
+                fix="name that model's bundle too, or leave the policy out",
+            )
     return models
+
+
+def _read_policies(paths: Iterable[Path]) -> Mapping[Modality, tuple[Path, Policy]]:
+    """Each modality's policy and the file it is from."""
+    found: dict[Modality, tuple[Path, Policy]] = {}
+    for path in paths:
+        try:
+            policy = Policy.from_json(path.read_bytes(), field=str(path))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}", field="policies") from error
+        if policy.modality in found:
+            raise ConfigError(
+                f"two policies are for {policy.modality.value} samples", field="policies", fix="name one per modality"
+            )
+        found[policy.modality] = path, policy
+    return found

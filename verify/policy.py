@@ -183,14 +183,14 @@ class Policy(_Part):
         """Whether `row` claims a FAR that this policy's impostor trials are too few to show."""
         return row.beyond_evidence(self.trials.impostor)
 
-    def require_model(self, model_digest: str, modality: Modality) -> None:
-        """Raise PolicyMismatch unless this policy was measured with that very model."""
+    def require_model(self, model_digest: str, modality: Modality, *, field: str = "policy.json") -> None:
+        """Raise PolicyMismatch, naming the file in `field`, unless this policy was measured with that very model."""
         if self.model_digest != model_digest or self.modality != modality:
             raise PolicyMismatch(
                 f"the policy was made for the {self.modality.value} model {self.model_digest[:12]}…, "
                 f"not for the {modality.value} model {model_digest[:12]}…",
-                field="policy.json",
-                fix="measure this model with `countersign eval run` and seal the policy it writes",
+                field=field,
+                fix="measure this model with `countersign eval policy` and use the policy it writes",
             )
 
     def to_json(self) -> bytes:
@@ -201,8 +201,8 @@ class Policy(_Part):
         return self.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
 
     @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read `policy.json`.
+    def from_json(cls, data: bytes, *, field: str = "policy.json") -> Self:
+        """Read `policy.json`; errors name the file in `field`.
 
         Raises
         ------
@@ -215,6 +215,6 @@ class Policy(_Part):
             where = ".".join(str(part) for part in first["loc"]) or "the document"
             raise BundleCorrupt(
                 f"the policy does not parse: {where}: {first['msg']}",
-                field="policy.json",
-                fix="write it again with `countersign eval run`",
+                field=field,
+                fix="write it again with `countersign eval policy`",
             ) from error

@@ -44,6 +44,6 @@ class PolicyChoice:
             raise TargetFarUnavailable(
                 f"no policy was measured for the {modality.value} model",
                 field="samples",
-                fix="measure the model with `countersign eval run` and seal the policy it writes",
+                fix="choose its thresholds with `countersign eval policy` and seal the policy in",
             )
         return policy

@@ -174,7 +174,7 @@ async def serve(settings: ServiceSettings) -> None:
 
     store = await asyncio.to_thread(open_store, settings.database)
     try:
-        models = await asyncio.to_thread(load_models, settings.models, threads=settings.threads)
+        models = await asyncio.to_thread(load_models, settings.models, settings.policies, threads=settings.threads)
         server, port = create_server(models, store, settings)
         await asyncio.to_thread(_tell_whether_fused, models)
         await server.start()

@@ -28,6 +28,8 @@ class ServiceSettings(BaseSettings):
     ----------
     host, port : where to listen; loopback unless told otherwise, and port 0 takes any free one.
     models : bundle folders, one a modality; in the environment separated by commas.
+    policies : policy files that are used in place of those sealed into the bundles, at most one a modality; in the
+        environment separated by commas.
     database : an SQLite file, or ``memory:`` for a store that dies with the process.
     workers : calls worked on at once, each on a thread of its own.
     max_waiting : calls that may wait for a worker; more are refused as SERVICE_OVERLOADED.
@@ -41,6 +43,7 @@ class ServiceSettings(BaseSettings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_051
     models: Annotated[tuple[Path, ...], NoDecode, Field(min_length=1)] = (Path("models/face"),)
+    policies: Annotated[tuple[Path, ...], NoDecode] = ()
     database: Annotated[str, Field(min_length=1)] = "countersign.sqlite"
     workers: Annotated[int, Field(ge=1, le=256)] = 4
     max_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
@@ -50,7 +53,7 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "policies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -22,6 +22,14 @@ def serve(
             help="Folder of a model bundle; repeat it for a second modality. Default: models/face.",
         ),
     ] = None,
+    policies: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--policies",
+            "--policy",
+            help="Policy file to decide by in place of a bundle's own; repeat it for a second. Default: none.",
+        ),
+    ] = None,
     database: Annotated[
         str | None, typer.Option(help="SQLite file, or memory: to keep nothing. Default: countersign.sqlite.")
     ] = None,
@@ -37,7 +45,8 @@ def serve(
 ) -> None:
     """Serve enrolment and verification over gRPC; logs go to standard error as JSON.
 
-    Exit codes: 0 stopped as asked, 6 bundle, 7 database, 8 setting or address in use.
+    Exit codes: 0 stopped as asked, 5 policy of another model, 6 bundle or policy, 7 database, 8 setting, or address in
+    use.
     """
     import asyncio
 
@@ -51,6 +60,7 @@ def serve(
             host=host,
             port=port,
             models=tuple(models) if models else None,
+            policies=tuple(policies) if policies else None,
             database=database,
             workers=workers,
             max_waiting=max_waiting,

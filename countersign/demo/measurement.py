@@ -63,8 +63,8 @@ def _measure_one(
     references: int,
     out: Path,
     command: str,
-) -> "tuple[ScoreTable, tuple[Path, Path, Path]]":
-    from countersign.commands.evaluate import print_rates
+) -> "tuple[ScoreTable, tuple[Path, ...]]":
+    from countersign.rates_table import print_rates
     from encode.bundle import open_bundle
     from enroll.memory_store import MemoryStore
     from eval.protocol import IMPOSTOR_SAMPLES, Protocol

@@ -35,6 +35,7 @@ class Row:
     groups : column → value, for rates by group.
     may_enroll : whether a genuine sample is among those that the corpus's customary protocol draws references from;
         asked where the protocol at hand names no pool of its own.
+    content : SHA-256 (64 hex digits) of what stands in for a file, where there is none to read; None: of the file.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Row:
     groups: Mapping[str, str] = field(default_factory=dict)
     may_enroll: bool = True
     loader: Loader = load_image
+    content: str | None = None
 
     def load(self) -> Sample:
         """The sample, read from disk now. Raises OSError where the file cannot be read."""
@@ -106,7 +108,7 @@ class Corpus:
         """SHA-256 (64 hex digits) over every sample's id, person, modality, kind, crop box and file content."""
         state = hashlib.sha256()
         for row in self.rows:
-            content = hashlib.sha256(row.path.read_bytes()).hexdigest() if row.path.is_file() else "absent"
+            content = row.content or _file_digest(row.path)
             what = f"{row.id}\0{row.person}\0{row.modality.value}\0{row.kind}\0{row.crop}\0{content}\n"
             state.update(what.encode())
         return state.hexdigest()
@@ -119,6 +121,10 @@ class Corpus:
         for rows in grouped.values():
             rows.sort(key=lambda row: (row.order is None, row.order or 0, row.id))
         return grouped
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "absent"
 
 
 def merge(name: str, corpora: Iterable[Corpus]) -> Corpus:

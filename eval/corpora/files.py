@@ -1,9 +1,12 @@
-"""What the readers of folders share: which folders are there, and which files count."""
+"""What readers of files share: which folders are there, which files count, and the number a name ends in."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from encode.errors import CorpusMissing
+
+_NUMBER = re.compile(r"(\d+)$")
 
 
 def require_folder(directory: Path) -> None:
@@ -20,3 +23,9 @@ def visible_files(directory: Path, *, deep: bool = False) -> Iterator[Path]:
     require_folder(directory)
     found = directory.rglob("*") if deep else directory.iterdir()
     yield from sorted(entry for entry in found if not entry.name.startswith(".") and entry.is_file())
+
+
+def number_of(stem: str) -> int | None:
+    """The number that a file's name, without its suffix, ends in; None where it ends in none."""
+    found = _NUMBER.search(stem)
+    return int(found.group(1)) if found else None

@@ -14,13 +14,11 @@ from pathlib import Path
 from encode.errors import CorpusInvalid
 from encode.sample import IMAGE_SUFFIXES, CropBox, Modality
 from eval.corpora.corpus import Corpus, Row
-from eval.corpora.files import require_folder, visible_files
+from eval.corpora.files import number_of, require_folder, visible_files
 from eval.corpora.strokes import is_stroke_file, load_strokes
 
 LFW_BOX = CropBox(left=72, top=64, right=178, bottom=193)
 """The face in the aligned 250 x 250 images: brow to chin, in the proportions of the AT&T crops."""
-
-_NUMBER = re.compile(r"(\d+)$")
 
 
 def read_folder(directory: Path, *, name: str, crop: CropBox | None = None) -> Corpus:
@@ -72,12 +70,11 @@ def read_flat(directory: Path, *, name: str, crop: CropBox | None = None) -> Cor
 
 
 def _row(root: Path, image: Path, person: str, crop: CropBox | None) -> Row:
-    number = _NUMBER.search(image.stem)
     return Row(
         id=image.relative_to(root).as_posix(),
         path=image,
         person=person,
-        order=int(number.group(1)) if number else None,
+        order=number_of(image.stem),
         crop=crop,
     )
 

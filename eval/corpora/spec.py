@@ -41,7 +41,7 @@ def open_corpus(spec: str) -> Corpus:
         rest = spec
         reader = "manifest" if Path(spec).suffix.lower() in {".csv", ".parquet"} else "folder"
     if reader == "olivetti":
-        return read_olivetti(_resolve(rest) if rest else None, name="olivetti")
+        return read_olivetti(corpus_path(rest) if rest else None, name="olivetti")
     if reader not in READERS:
         raise CorpusInvalid(
             f"{reader!r} is not a corpus reader", field="corpus", fix=f"use one of {', '.join(READERS)}"
@@ -49,7 +49,7 @@ def open_corpus(spec: str) -> Corpus:
     location, _, query = rest.partition("?")
     if not location:
         raise CorpusInvalid("no path is given", field="corpus", fix=f"write {reader}:PATH")
-    path = _resolve(location)
+    path = corpus_path(location)
     if reader in _CROPPED:
         return _CROPPED[reader](path, name=Path(os.path.abspath(path)).name, crop=_crop(query))
     if query:
@@ -57,7 +57,8 @@ def open_corpus(spec: str) -> Corpus:
     return _PLAIN[reader](path, name=path.stem if reader == "manifest" else reader)
 
 
-def _resolve(location: str) -> Path:
+def corpus_path(location: str) -> Path:
+    """Where a corpus lies: as given, or under `COUNTERSIGN_DATA` where nothing is there."""
     path = Path(location).expanduser()
     root = os.environ.get(DATA_VARIABLE)
     if root and not path.is_absolute() and not path.exists():

@@ -213,7 +213,7 @@ def test_people_of_two_corpora_are_chimeric_and_said_to_be(
     [
         (["--bundle", "no-such-bundle"], 6, "error: manifest.json: "),
         (["--corpus", "folder:no-such-folder"], 3, "error: there is no folder no-such-folder"),
-        (["--corpus", "folder:tests"], 3, "error: "),
+        (["--corpus", "folder:proto"], 3, "error: "),
         (["--signatures", "folder:no-such-folder", "--signature-model", "no-such-bundle"], 6, "error: manifest.json: "),
         (["--signature-model", "models/face"], 8, "error: models: two bundles read face samples"),
     ],

@@ -4,8 +4,10 @@ A sample's "image" is its embedding's bytes; the stand-in encoder reads them bac
 encoder would. Everything behind it (identity model, verifier) is the product's own.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,3 +137,10 @@ def make_table(make_trials: Callable[..., Trials]) -> Callable[..., ScoreTable]:
 
     assert KINDS[0] is TrialKind.GENUINE
     return make
+
+
+@pytest.fixture
+def measured() -> dict[str, Any]:
+    """A whole results.json as data, with every block that a run on a corpus can have."""
+    found: dict[str, Any] = json.loads(Path(__file__).with_name("measured.json").read_text())
+    return found

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from encode.errors import TrialsError
-from eval.bootstrap import PersonBootstrap
+from eval.bootstrap import PersonBootstrap, shared_rows
 from eval.intervals import rule_of_three
-from eval.metrics import auc, equal_error, far_at, frr_at, threshold_at_far
+from eval.metrics import auc, equal_error, equal_error_index, far_at, frr_at, threshold_at_far
+from eval.replicates import equal_errors
 from eval.trials import Trials
 
 MakeTrials = Callable[..., Trials]
@@ -37,7 +38,7 @@ def test_replicates_are_those_of_a_naive_resampling(make_trials: MakeTrials) -> 
         first = next(t for t in scores if far_at(impostor, t) <= 0.05)
         frr.append(frr_at(genuine, first))
     assert bootstrap.frr_replicates(0.05) == pytest.approx(frr, abs=1e-12)
-    assert bootstrap._rates(np.array([1.0]))[0][:, 0] == pytest.approx(far, abs=1e-12)
+    assert bootstrap._impostor.far(np.array([1.0]))[:, 0] == pytest.approx(far, abs=1e-12)
 
 
 def test_an_interval_holds_its_value_and_stays_between_0_and_1(make_trials: MakeTrials) -> None:
@@ -140,4 +141,61 @@ def test_nothing_but_errors_is_not_certainty(make_trials: MakeTrials) -> None:
     genuine = make_trials(g)
     rate = PersonBootstrap(genuine, make_trials(i), replicates=100, seed=0).frr(1.0, 1e9)
     assert rate.high == 1.0
-    assert rate.low == pytest.approx(1 - rule_of_three(genuine.comparisons))
+    assert 0.5 < rate.low <= 1 - rule_of_three(genuine.comparisons)
+
+
+def test_alike_trials_raise_the_floor_of_a_rate_without_errors(make_trials: MakeTrials) -> None:
+    """Each person's ten trials say the same, so that no error in 400 trials bounds as none in about 40 does."""
+    generator = np.random.default_rng(4)
+    g = np.repeat(generator.normal(4, 1, (40, 1)), 10, axis=1) + generator.normal(0, 0.01, (40, 10))
+    bootstrap = PersonBootstrap(make_trials(g), make_trials(generator.normal(0, 1, (40, 10))), replicates=400)
+    lowest = float(g.min())
+    assert bootstrap.frr(0.0, lowest).high == pytest.approx(rule_of_three(40), rel=0.4)
+    dealt = generator.permutation(g.ravel()).reshape(g.shape)
+    independent = PersonBootstrap(make_trials(dealt), make_trials(generator.normal(0, 1, (40, 10))), replicates=400)
+    assert independent.frr(0.0, lowest).high < 2 * rule_of_three(400)
+
+
+def test_two_models_on_the_same_people_are_resampled_alike(make_trials: MakeTrials) -> None:
+    """Row b of either is the same draw of people, also where some draws hold no trial of one kind."""
+    g, i = alike(np.random.default_rng(9), people=4)
+    first = PersonBootstrap(make_trials(g), make_trials(i[:2]), replicates=300, seed=1)
+    second = PersonBootstrap(make_trials(2 * g), make_trials(2 * i), replicates=300, seed=1)
+    assert not first.kept.all()
+    assert second.kept.all()
+    rows = shared_rows(first, second)
+    assert len(rows[0]) == len(rows[1]) == first.kept.sum()
+    assert (first._weights[rows[0]] == second._weights[rows[1]]).all()
+    whole = PersonBootstrap(make_trials(g), make_trials(i), replicates=300, seed=1)
+    rows = shared_rows(whole, second)
+    difference = whole.frr_replicates(0.1)[rows[0]] - second.frr_replicates(0.1)[rows[1]]
+    assert difference == pytest.approx(np.zeros(300))  # a score twice as large decides the same
+    other = PersonBootstrap(make_trials(g), make_trials(i), replicates=200, seed=1)
+    with pytest.raises(TrialsError, match="not paired"):
+        shared_rows(other, second)
+
+
+def test_equal_errors_of_many_rows_are_those_of_each() -> None:
+    generator = np.random.default_rng(10)
+    far = np.sort(generator.integers(0, 12, (500, 6)), axis=1)[:, ::-1] / 11
+    frr = np.sort(generator.integers(0, 12, (500, 6)), axis=1) / 11
+    at = [equal_error_index(own_far, own_frr) for own_far, own_frr in zip(far, frr, strict=True)]
+    rows = np.arange(500)
+    assert equal_errors(far, frr) == pytest.approx((far[rows, at] + frr[rows, at]) / 2)
+
+
+@pytest.mark.parametrize("empty", ["genuine", "impostor"])
+def test_trials_of_one_kind_alone_have_no_interval(make_trials: MakeTrials, empty: str) -> None:
+    trials = make_trials(np.ones((3, 2)))
+    none = trials.where(np.zeros(6, np.bool_))
+    sides = (none, trials) if empty == "genuine" else (trials, none)
+    with pytest.raises(TrialsError, match="genuine and impostor"):
+        PersonBootstrap(*sides)
+
+
+def test_a_rate_that_nobody_has_is_no_mean(make_trials: MakeTrials) -> None:
+    g, i = alike(np.random.default_rng(11), people=5)
+    bootstrap = PersonBootstrap(make_trials(g), make_trials(i), replicates=50)
+    with pytest.raises(TrialsError, match="nobody"):
+        bootstrap.mean_over_people(np.full(5, np.nan))
+    assert bootstrap.mean_over_people(np.array([0.1, 0.2, np.nan, 0.3, 0.2])).value == pytest.approx(0.2)

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binom
 
 from encode.errors import TrialsError
-from eval.intervals import clopper_pearson, rule_of_three
+from eval.intervals import clopper_pearson, rule_of_thirty, rule_of_three
 
 
 @pytest.mark.parametrize(("errors", "trials"), [(1, 10), (3, 40), (20, 40), (39, 40), (7, 1000)])
@@ -40,3 +40,18 @@ def test_rule_of_three_needs_trials() -> None:
     assert rule_of_three(1) == pytest.approx(0.95)
     with pytest.raises(TrialsError, match="no trials"):
         rule_of_three(0)
+
+
+def test_thirty_errors_are_within_thirty_percent_nine_times_in_ten() -> None:
+    """Doddington's own statement, by the binomial distribution."""
+    trials = 3000
+    rate = rule_of_thirty(trials)
+    assert rate == pytest.approx(0.01)
+    within = binom.cdf(39, trials, rate) - binom.cdf(20, trials, rate)
+    assert within == pytest.approx(0.90, abs=0.02)
+
+
+def test_rule_of_thirty_at_the_edges() -> None:
+    assert rule_of_thirty(10) == 1.0
+    with pytest.raises(TrialsError, match="no trials"):
+        rule_of_thirty(0)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from encode.errors import CorpusInvalid, FieldInvalid, TrialsError
 from eval.corpora.corpus import Corpus, Row
-from eval.protocol import Claim, Plan, Protocol, derive
+from eval.plan import Claim, Plan
+from eval.protocol import Protocol, derive
 
 MakeCorpus = Callable[..., Corpus]
 

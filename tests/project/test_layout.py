@@ -60,7 +60,7 @@ def test_every_data_file_is_installed() -> None:
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     forgotten = []
     for path in itertools.chain.from_iterable((ROOT / package).rglob("*") for package in PACKAGES):
-        if path.is_dir() or path.suffix in {".py", ".pyi", ".pyc"}:
+        if path.is_dir() or path.suffix in {".py", ".pyi", ".pyc", ".nbi", ".nbc"}:
             continue
         home = next(parent for parent in path.parents if (parent / "__init__.py").exists())
         wanted = [*patterns.get("*", ()), *patterns.get(".".join(home.relative_to(ROOT).parts), ())]

@@ -58,6 +58,18 @@ def test_bundles_are_a_list_in_the_file_and_separated_by_commas_in_the_environme
     assert service_settings(file, models=(Path("c"),)).models == (Path("c"),)
 
 
+def test_policy_files_are_given_like_bundles_and_none_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert service_settings().policies == ()
+    path = tmp_path / "with_policies.toml"
+    path.write_text('policies = ["a.json", "b.json"]\n')
+    assert service_settings(path).policies == (Path("a.json"), Path("b.json"))
+    monkeypatch.setenv("COUNTERSIGN_POLICIES", "c d.json, e.json")
+    assert service_settings(path).policies == (Path("c d.json"), Path("e.json"))
+    assert service_settings(path, policies=(Path("f.json"),)).policies == (Path("f.json"),)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

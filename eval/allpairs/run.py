@@ -1,0 +1,217 @@
+"""All-versus-all scoring of an embedding file, from the file to results.json and histogram.parquet.
+
+embeddings ─ prepare ─→ work ─ tasks ─→ parts ─ merge ─→ sketch ─ measure ─→ results.json, histogram.parquet
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from encode.bundle import Bundle
+from encode.errors import ConfigError
+from enroll.identity import IdentityModel
+from eval.allpairs.measure import group_bootstrap, measured
+from eval.allpairs.parts import Parts
+from eval.allpairs.prepare import Prepared, prepare
+from eval.allpairs.rates import Rates
+from eval.allpairs.schedule import Task, sketches
+from eval.allpairs.sketch import ScoreSketch, merged
+from eval.allpairs.task import run_task
+from eval.bootstrap import DEFAULT_REPLICATES
+from eval.corpora.corpus import Corpus
+from eval.intervals import CONFIDENCE, clopper_pearson
+from eval.results import BundleFacts, CorpusFacts, FailureFacts, PolicyFacts, ProtocolFacts, Results, ScaleFacts
+from eval.run import RESULTS, software_versions
+from eval.scoring import Acquired
+from verify.policy import Policy
+
+HISTOGRAM = "histogram.parquet"
+
+Progress = Callable[[int, int], None]
+"""Comparisons done, of how many."""
+
+
+@dataclass(frozen=True)
+class AllPairs:
+    """How a run is designed and worked on; see `eval.allpairs.prepare` and `eval.allpairs.schedule`."""
+
+    references: int = 1
+    draws: int = 1
+    seed: int = 0
+    tail: int = 100_000
+    workers: int = 1
+    scheduler: str | None = None
+
+
+def prepare_corpus(corpus: Corpus, acquired: Acquired, model: IdentityModel, choice: AllPairs) -> Prepared:
+    """The run over a corpus's genuine samples, `acquired` being in the order of its rows; forgeries are left out.
+
+    Raises as `eval.allpairs.prepare.prepare`.
+    """
+    genuine = [index for index, row in enumerate(corpus.rows) if row.kind == "genuine"]
+    names = tuple(sorted({corpus.rows[index].person for index in genuine}))
+    number = {name: index for index, name in enumerate(names)}
+    return prepare(
+        model,
+        acquired.embeddings[genuine, : model.vector],
+        np.array([number[corpus.rows[index].person] for index in genuine], np.int32),
+        names,
+        acquired.usable[genuine],
+        references=choice.references,
+        draws=choice.draws,
+        seed=choice.seed,
+        tail=choice.tail,
+    )
+
+
+def count_all(
+    run: Prepared,
+    choice: AllPairs,
+    *,
+    parts: Parts | None = None,
+    progress: Progress | None = None,
+    task: Task = run_task,
+) -> ScoreSketch:
+    """Work on every task that no part holds already, keep each, and merge them all.
+
+    Parameters
+    ----------
+    parts : where to keep finished tasks; None keeps none.
+    progress : told after every task; the first time, of what was kept from an earlier run.
+    task : as of `eval.allpairs.schedule.sketches`.
+    """
+    work = run.work
+    todo = set(range(work.groups))
+    total = sum(work.comparisons(group) for group in todo)
+
+    def every() -> Iterator[ScoreSketch]:
+        for sketch in parts.finished() if parts else ():
+            todo.difference_update(sketch.groups.tolist())
+            yield sketch
+        report()
+        for sketch in sketches(work, sorted(todo), workers=choice.workers, scheduler=choice.scheduler, task=task):
+            if parts:
+                parts.write(sketch)
+            todo.difference_update(sketch.groups.tolist())
+            report()
+            yield sketch
+
+    def report() -> None:
+        if progress:
+            progress(total - sum(work.comparisons(group) for group in todo), total)
+
+    return merged(every())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found."""
+
+    results: Results
+    rates: Rates
+
+    def write(self, out: Path) -> tuple[Path, Path]:
+        """Write results.json and histogram.parquet into `out`. Raises ConfigError if they cannot be written."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        genuine, impostor = self.rates.sketch.counts.sum(axis=1)
+        edges = self.rates.grid.edges
+        histogram = pa.table(
+            {
+                "low": np.concatenate([[-np.inf], edges[:-1]]),
+                "high": edges,
+                "genuine": genuine,
+                "impostor": impostor,
+            }
+        )
+        paths = out / RESULTS, out / HISTOGRAM
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            paths[0].write_text(self.results.to_json(), encoding="utf-8")
+            pq.write_table(histogram, paths[1], compression="zstd")
+        except OSError as error:
+            raise ConfigError(f"the results cannot be written: {error.strerror}", field="out") from error
+        return paths
+
+
+def conclude(
+    run: Prepared,
+    sketch: ScoreSketch,
+    choice: AllPairs,
+    *,
+    corpus: Corpus,
+    acquired: Acquired,
+    bundle: Bundle,
+    policy: Policy | None = None,
+    command: str = "",
+    replicates: int = DEFAULT_REPLICATES,
+) -> Outcome:
+    """The rates of a finished run. Raises TrialsError where a rate cannot be computed."""
+    rates = Rates(sketch, run.work.grid)
+    bootstrap = group_bootstrap(rates, sketch, run.work, run.templates, replicates=replicates, seed=choice.seed)
+    failures = _failure_facts(run, corpus, acquired)
+    manifest = bundle.manifest
+    results = Results(
+        created=datetime.now(UTC).replace(microsecond=0),
+        corpus=_corpus_facts(corpus, manifest.roles),
+        bundle=BundleFacts(
+            name=manifest.name,
+            model_digest=manifest.model_digest,
+            policy=None
+            if policy is None
+            else PolicyFacts(id=policy.id, impostor=policy.impostor, corpus=policy.corpus.name, trials=policy.trials),
+        ),
+        protocol=ProtocolFacts(
+            rule="all versus all",
+            references=choice.references,
+            draws=choice.draws,
+            seed=choice.seed,
+            interval=bootstrap.method,
+            confidence=CONFIDENCE,
+            replicates=replicates,
+        ),
+        failures=failures,
+        random=measured(rates, run.templates, bootstrap, policy=policy, fte=failures.to_enroll.value),
+        scale=ScaleFacts(
+            templates=len(run.work.owner),
+            samples=len(run.work.features),
+            comparisons=sketch.comparisons,
+            bins=run.work.grid.bins,
+            score_error=run.work.grid.width,
+            exact_tail=len(sketch.highest.values),
+            groups=run.work.groups,
+        ),
+        software=software_versions(),
+        command=command,
+    )
+    return Outcome(results, rates)
+
+
+def _corpus_facts(corpus: Corpus, roles: Mapping[str, str]) -> CorpusFacts:
+    role = roles.get(corpus.digest)
+    return CorpusFacts(
+        name=corpus.name,
+        digest=corpus.digest,
+        modality=corpus.rows[0].modality,
+        people=len({row.person for row in corpus.rows}),
+        samples=len(corpus.rows),
+        forgeries=sum(row.kind == "forgery" for row in corpus.rows),
+        used_in_making_the_model="training" if role == "training" else "development" if role else None,
+    )
+
+
+def _failure_facts(run: Prepared, corpus: Corpus, acquired: Acquired) -> FailureFacts:
+    failed = run.templates.failed_to_enroll
+    return FailureFacts(
+        to_acquire=clopper_pearson(len(acquired.reasons), len(corpus.rows)),
+        samples=len(acquired.reasons),
+        by_reason=dict(acquired.failures),
+        to_enroll=clopper_pearson(failed, run.templates.people + failed),
+        people_failed=failed,
+        people_attempted=run.templates.people + failed,
+        people_too_few_samples=run.templates.too_few_samples,
+    )
