@@ -30,7 +30,7 @@ Answers = dict[str, float]
 
 
 def ours(genuine: Scores, impostor: Scores, in_place: bool = False, curve_points: int | None = DET_POINTS) -> Answers:
-    from eval.sorted_scores import SortedScores
+    from eval.measures.sorted_scores import SortedScores
 
     scores = SortedScores(genuine, impostor, in_place=in_place)
     scores.curve(curve_points)
@@ -52,8 +52,8 @@ def ours_whole_curve(genuine: Scores, impostor: Scores) -> Answers:
 
 
 def ours_and_calibration(genuine: Scores, impostor: Scores) -> Answers:
-    from eval.reliability import calibration
-    from eval.sorted_scores import SortedScores
+    from eval.measures.reliability import calibration
+    from eval.measures.sorted_scores import SortedScores
 
     found = calibration(SortedScores(genuine, impostor))
     return ours(genuine, impostor) | {"cllr": found.cllr, "min_cllr": found.min_cllr}

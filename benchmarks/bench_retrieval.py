@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from eval.retrieval import retrieval
+from eval.measures.retrieval import retrieval
 
 SAMPLES, PER_PERSON, DIMENSIONS = 10_000, 10, 128
 REPEATS = 3

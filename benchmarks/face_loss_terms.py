@@ -16,7 +16,7 @@ import torch
 from encode.sample import Modality
 from enroll.memory_store import MemoryStore
 from eval.corpora.spec import open_corpus
-from eval.protocol import Protocol
+from eval.plans.protocol import Protocol
 from eval.run import evaluate
 from train.pool import open_pool
 from train.recipe import Recipe, load_recipe

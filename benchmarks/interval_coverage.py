@@ -31,12 +31,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.bootstrap import GroupBootstrap, Replicates, bootstrap
-from eval.intervals import clopper_pearson
-from eval.metrics import auc, equal_error, far_at, frr_at, threshold_at_far, threshold_at_frr
-from eval.rates import equal_error_by_person
-from eval.roles import PersonCounts
-from eval.threshold_grid import threshold_grid
+from eval.measures.metrics import auc, equal_error, far_at, frr_at, threshold_at_far, threshold_at_frr
+from eval.measures.rates import equal_error_by_person
+from eval.resampling.bootstrap import GroupBootstrap, Replicates, bootstrap
+from eval.resampling.intervals import clopper_pearson
+from eval.resampling.roles import PersonCounts
+from eval.resampling.threshold_grid import threshold_grid
 from eval.trials import Trials
 from verify.policy import Rate
 

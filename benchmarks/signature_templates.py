@@ -21,7 +21,7 @@ from enroll.moments import Moments
 from enroll.template import Template
 from eval.corpora.corpus import Corpus
 from eval.corpora.spec import open_corpus
-from eval.protocol import IMPOSTOR_SAMPLES, Protocol
+from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
 from eval.run import evaluate
 from train.people_split import Role
 from train.pool import open_pool

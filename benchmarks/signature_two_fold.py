@@ -19,9 +19,9 @@ from enroll.identity import IdentityModel
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus, merge
 from eval.corpora.spec import open_corpus
-from eval.metrics import equal_error, frr_at, threshold_at_far
-from eval.protocol import IMPOSTOR_SAMPLES, Protocol
-from eval.rates import equal_error_by_person
+from eval.measures.metrics import equal_error, frr_at, threshold_at_far
+from eval.measures.rates import equal_error_by_person
+from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
 from eval.run import evaluate
 from eval.trials import ScoreTable, TrialKind
 from train.embedding import embed_prepared, prepare_corpus

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from eval.results import Results
+    from eval.results.results import Results
 
 
 def print_rates(console: "Console", results: "Results") -> None:
     """A short table: FRR at each FAR, and the EER, with intervals."""
     from rich.table import Table
 
-    from eval.cautions import warnings
+    from eval.page.cautions import warnings
+    from eval.page.wording import KIND_TITLES, interval, level, percent
     from eval.trials import TrialKind
-    from eval.wording import KIND_TITLES, interval, level, percent
 
     for text in warnings(results):
         console.print(f"[yellow]{text}[/yellow]")

@@ -136,7 +136,7 @@ class _Side:
 
     def trials(self, rows: Indices) -> Trials:
         scores, draw, probe = self.table.scores[rows], self.table.draw[rows], self.table.probe[rows]
-        return Trials(scores, self.claim[rows].astype(np.int32), draw, probe)
+        return Trials(scores, self.claim[rows].astype(np.int32), draw, probe, self.owner[rows].astype(np.int32))
 
 
 def _pair(
@@ -152,7 +152,9 @@ def _pair(
     a, b = _zip_groups(left_keys, right_keys)
     of_face, of_signature = face.trials(left[a]), signature.trials(right[b])
     wider = max((of_face, of_signature), key=lambda trials: trials.comparisons)
-    both = Trials(of_face.scores + of_signature.scores, of_face.claim, of_face.draw, wider.probe)
+    # A forger's face is somebody's, but who forged is not known: the signature tells the source.
+    source = of_signature.source
+    both = Trials(of_face.scores + of_signature.scores, of_face.claim, of_face.draw, wider.probe, source)
     return FusedTrials(of_face, of_signature, both)
 
 

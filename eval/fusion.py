@@ -2,9 +2,9 @@
 
     accept  iff  LLR_face + LLR_signature >= threshold
 
-Thresholds are chosen after the fact, as in `eval.rates`. Every pairing of people has intervals by person; where there
-are several, the summary states the mean over pairings, and as its interval the lowest and the highest end of theirs:
-longer than any one of them, because pairings share their samples and more pairings are no new people.
+Thresholds are chosen after the fact, as in `eval.measures.rates`. Every pairing of people has intervals by person;
+where there are several, the summary states the mean over pairings, and as its interval the lowest and the highest end
+of theirs: longer than any one of them, because pairings share their samples and more pairings are no new people.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,12 +14,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from encode.errors import ConfigError, TrialsError
-from eval.bootstrap import DEFAULT_REPLICATES, METHOD, PersonBootstrap
 from eval.chimeric import FusedTrials, chimeric_pairing, own_pairing, pair_trials
-from eval.counted_rate import Count
-from eval.kind_results import KindResults
+from eval.measures.rates import measure
 from eval.progress import track
-from eval.rates import measure
+from eval.resampling.bootstrap import DEFAULT_REPLICATES, bootstrap
+from eval.results.counted_rate import Count
+from eval.results.kind_results import KindResults
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
 from verify.policy import Digest, Fraction, Rate
 
@@ -79,7 +79,7 @@ class FusionResults(_Part):
     signatures: Annotated[str, Field(description="what the signature scores are of")]
     face_model: Digest
     signature_model: Digest
-    interval: str = METHOD
+    interval: Annotated[str, Field(description="of zero-effort impostors; who forged is not known")]
     replicates: Count
     random: SystemSummaries
     skilled: SystemSummaries | None = None
@@ -114,10 +114,8 @@ def fuse(
     TrialsError : fewer than two people can be paired, or a rate cannot be computed.
     """
     wanted = [None] if seeds is None else list(seeds)
-    measured = tuple(
-        _measured(faces, signatures, seed, replicates)
-        for seed in track(wanted, len(wanted), "Measuring pairings of people")
-    )
+    pairs = track(wanted, len(wanted), "Measuring pairings of people")
+    measured, methods = zip(*(_measured(faces, signatures, seed, replicates) for seed in pairs), strict=True)
     forged = [pairing.skilled for pairing in measured if pairing.skilled is not None]
     return FusionResults(
         chimeric=seeds is not None if chimeric is None else chimeric,
@@ -125,6 +123,7 @@ def fuse(
         signatures=names[1],
         face_model=faces.model_digest,
         signature_model=signatures.model_digest,
+        interval=methods[0],
         replicates=replicates,
         random=_summaries([pairing.random for pairing in measured]),
         skilled=_summaries(forged) if forged else None,
@@ -143,27 +142,33 @@ def write_fusion(results: FusionResults, path: Path) -> Path:
     return path
 
 
-def _measured(faces: ScoreTable, signatures: ScoreTable, seed: int | None, replicates: int) -> PairingResults:
-    """One pairing: of people of the same name where `seed` is None, at random otherwise."""
+def _measured(
+    faces: ScoreTable, signatures: ScoreTable, seed: int | None, replicates: int
+) -> tuple[PairingResults, str]:
+    """One pairing, of people of the same name where `seed` is None, at random otherwise; and how intervals were made."""
     pairing = own_pairing(faces, signatures) if seed is None else chimeric_pairing(faces, signatures, seed)
     trials = pair_trials(faces, signatures, pairing, seed or 0)
     if TrialKind.RANDOM not in trials:
         raise TrialsError("the people paired have no random trials of both modalities", fix="measure on more people")
-    blocks = {
-        kind.value: _systems(trials[TrialKind.GENUINE], trials[kind], seed or 0, replicates)
+    found = {
+        kind: _systems(trials[TrialKind.GENUINE], trials[kind], seed or 0, replicates)
         for kind in IMPOSTOR_KINDS
         if kind in trials
     }
-    return PairingResults(seed=seed, people=len(trials[TrialKind.GENUINE].fused.claimed), **blocks)
+    blocks = {kind.value: systems for kind, (systems, _) in found.items()}
+    people = len(trials[TrialKind.GENUINE].fused.claimed)
+    return PairingResults(seed=seed, people=people, **blocks), found[TrialKind.RANDOM][1]
 
 
-def _systems(genuine: FusedTrials, impostor: FusedTrials, seed: int, replicates: int) -> Systems:
-    found = {}
+def _systems(genuine: FusedTrials, impostor: FusedTrials, seed: int, replicates: int) -> tuple[Systems, str]:
+    """Every system's rates, and how the intervals of both together were made."""
+    found, method = {}, ""
     for system in SYSTEMS:
         own, other = getattr(genuine, system), getattr(impostor, system)
-        bootstrap = PersonBootstrap(own, other, replicates=replicates, seed=seed)
-        found[system] = measure(own, other, bootstrap, fars=FARS)
-    return Systems(**found)
+        resampled = bootstrap(own, other, replicates=replicates, seed=seed)
+        found[system] = measure(own, other, resampled, fars=FARS)
+        method = resampled.method
+    return Systems(**found), method
 
 
 def _summaries(pairings: Sequence[Systems]) -> SystemSummaries:

@@ -12,18 +12,20 @@ from pathlib import Path
 
 from encode.errors import ConfigError
 from encode.sample import Modality
-from eval.bootstrap import DEFAULT_REPLICATES
 from eval.corpora.corpus import Corpus, Row
-from eval.embedding_file import EMBEDDINGS, write_embeddings
-from eval.embedding_map import EmbeddingMap, embedding_map
-from eval.embedding_set import as_set
-from eval.intervals import CONFIDENCE, clopper_pearson
-from eval.measured_table import MeasuredTable, measure_table
-from eval.plan import Plan
-from eval.plan_choice import PlanChoice, Rule
-from eval.protocol import Protocol
-from eval.report import Report
-from eval.results import (
+from eval.drawings.embedding_map import EmbeddingMap, embedding_map
+from eval.files.embedding_file import EMBEDDINGS, write_embeddings
+from eval.files.embedding_set import as_set
+from eval.files.score_file import SCORES, write_scores
+from eval.measures.measured_table import MeasuredTable, measure_table
+from eval.measures.retrieval import retrieval
+from eval.page.report import Report
+from eval.plans.plan import Plan
+from eval.plans.plan_choice import PlanChoice, Rule
+from eval.plans.protocol import Protocol
+from eval.resampling.bootstrap import DEFAULT_REPLICATES
+from eval.resampling.intervals import CONFIDENCE, clopper_pearson
+from eval.results.results import (
     BundleFacts,
     CorpusFacts,
     FailureFacts,
@@ -31,8 +33,6 @@ from eval.results import (
     ProtocolFacts,
     Results,
 )
-from eval.retrieval import retrieval
-from eval.score_file import SCORES, write_scores
 from eval.scoring import Acquired, Scored, score_corpus
 from eval.trials import ScoreTable, TrialKind
 from verify.model import Model

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from encode.errors import FieldInvalid, TrialsError
-from eval.bootstrap import DEFAULT_REPLICATES
-from eval.intervals import CONFIDENCE
-from eval.kind_results import KindResults
-from eval.measured_table import measure_table
-from eval.results import BundleFacts, ProtocolFacts, Results, ScoreFacts, SplitFacts
+from eval.files.score_file import read_scores
+from eval.files.score_text import read_idiap
+from eval.measures.measured_table import measure_table
+from eval.plans.splits import Split
+from eval.resampling.bootstrap import DEFAULT_REPLICATES
+from eval.resampling.intervals import CONFIDENCE
+from eval.results.kind_results import KindResults
+from eval.results.results import BundleFacts, ProtocolFacts, Results, ScoreFacts, SplitFacts
 from eval.run import Evaluation, software_versions
-from eval.score_file import read_scores
-from eval.score_text import read_idiap
-from eval.splits import Split
 from eval.trials import ScoreTable, TrialKind
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from encode.errors import CorpusInvalid, SampleError, TrialsError
 from encode.sample import Modality, Sample
 from eval.corpora.corpus import Corpus, Row
-from eval.group_rates import person_groups
-from eval.plan import Claim, Plan
-from eval.plan_choice import PlanChoice, check_choice, derive_plan, rows_of, split_of
+from eval.measures.group_rates import person_groups
+from eval.plans.plan import Claim, Plan
+from eval.plans.plan_choice import PlanChoice, check_choice, derive_plan, rows_of, split_of
+from eval.plans.protocol import Protocol
+from eval.plans.splits import Split
 from eval.progress import track
-from eval.protocol import Protocol
-from eval.splits import Split
 from eval.trials import KINDS, ScoreTable
 from verify.verifier import Verifier
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,7 @@ class Trials:
     def by_person(self, people: NDArray[np.int32]) -> list[NDArray[np.float64]]:
         """The scores against each of `people`, ascending; empty where a person has none of this kind."""
         claimed, ends, scores = self._by_claim
-        found = [scores[start:stop] for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+        found = [scores[start:stop] for start, stop in pairwise(ends)]
         nobody = np.empty(0)
         own = dict(zip(claimed.tolist(), found, strict=True))
         return [own.get(person, nobody) for person in people.tolist()]
@@ -111,7 +112,7 @@ class Trials:
         starts = np.flatnonzero(np.diff(claim, prepend=claim[:1] - 1))
         ends = np.append(starts, len(claim))
         # Person by person: sorting plain numbers is many times faster than ordering rows by two columns.
-        for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        for start, stop in pairwise(ends):
             scores[start:stop].sort()
         scores.setflags(write=False)
         return claim[starts], ends, scores
@@ -138,7 +139,7 @@ class ScoreTable:
     source : int32 (M,), index into `people` of whoever made the probe, -1 where unknown; None: not recorded.
     groups : column (`group_age`, …) → value of each of `people`, empty where unknown.
     splits : the part of a split that each of `people` is in (`development`, `test`, `fold 3`); None: not split.
-    protocol : how the trials came about, in words; empty where `eval.results.ProtocolFacts` tells.
+    protocol : how the trials came about, in words; empty where `eval.results.results.ProtocolFacts` tells.
     """
 
     people: tuple[str, ...]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from encode.manifest import Manifest
 from encode.sample import Modality
-from eval.metrics import equal_error
+from eval.measures.metrics import equal_error
 from train.fusion import Fused
 from train.identity_choice import REFERENCES, Measured
 from verify.policy import Policy

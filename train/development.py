@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
-from eval.metrics import equal_error, frr_at, threshold_at_far
+from eval.measures.metrics import equal_error, frr_at, threshold_at_far
 from train.sample_set import SampleSet
 
 BATCH = 256

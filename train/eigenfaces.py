@@ -8,8 +8,8 @@ people, N in all, and m_i the mean of person i's pictures, the moment estimates 
     μ = mean of the m_i        W = Σ_ij (x_ij − m_i)(x_ij − m_i)ᵀ / (N − I)        B = cov(m_i) − W · mean(1 / n_i)
 
 both inside the span of the leading principal components of all pictures. The leading eigenvectors of B and W, each
-scaled to one standard deviation, are the model that `eval.synthetic` draws from. Everybody counts once in μ and B, and
-with at most `MOST` pictures in W, so that nobody who was photographed often shapes it.
+scaled to one standard deviation, are the model that `eval.synthetic.faces` draws from. Everybody counts once in μ and
+B, and with at most `MOST` pictures in W, so that nobody who was photographed often shapes it.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from encode.image import crop_image, decode_image
 from encode.sample import ImageSample
 from eval.corpora.corpus import Corpus, Row
 from eval.corpora.spec import open_corpus
-from eval.synthetic import GENERATOR, FaceGenerator
+from eval.synthetic.faces import GENERATOR, FaceGenerator
 
 CARD = "README.md"
 HEIGHT, WIDTH = 80, 65

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from encode.errors import TrainingError
 from encode.manifest import CalibrationSpec, IdentitySpec
 from enroll.identity import IdentityModel
-from eval.metrics import equal_error, frr_at, threshold_at_far
+from eval.measures.metrics import equal_error, frr_at, threshold_at_far
 from train.background import fit_background
 from train.calibration import fit_calibration
 from train.embedding import Embedded

@@ -24,10 +24,10 @@ from encode.errors import CorpusInvalid, TrainingError
 from encode.manifest import IdentitySpec
 from encode.stroke_preprocessing import StrokePreprocessing
 from enroll.identity import IdentityModel
-from eval.bootstrap import PersonBootstrap
 from eval.corpora.corpus import Corpus, merge
-from eval.kind_results import KindResults
-from eval.rates import measure, operating_point
+from eval.measures.rates import measure, operating_point
+from eval.resampling.bootstrap import PersonBootstrap
+from eval.results.kind_results import KindResults
 from eval.trials import KINDS, ScoreTable, TrialKind, Trials
 from train.background import fit_background
 from train.development import embed_samples

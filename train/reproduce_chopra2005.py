@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from encode.errors import CorpusInvalid
 from encode.manifest import IdentitySpec
 from enroll.identity import IdentityModel
-from eval.bootstrap import PersonBootstrap
 from eval.corpora.corpus import Corpus, Row
-from eval.kind_results import KindResults
-from eval.rates import measure
+from eval.measures.rates import measure
+from eval.resampling.bootstrap import PersonBootstrap
+from eval.results.kind_results import KindResults
 from eval.trials import KINDS, ScoreTable, TrialKind
 from train.background import fit_background
 from train.development import embed_samples

@@ -17,7 +17,7 @@ from torch import nn
 from encode.bundle import Bundle, seal_bundle
 from encode.encoder import Encoder
 from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
-from eval.development_policy import development_policy
+from eval.policies.development_policy import development_policy
 from train.card import write_card
 from train.embedding import Embedded, Prepared, embed_prepared, prepare_corpus
 from train.export import check_parity, export_onnx

@@ -52,8 +52,8 @@ def all_pairs(
     from enroll.identity import IdentityModel
     from eval.allpairs.parts import Parts
     from eval.allpairs.run import AllPairs, conclude, count_all, prepare_corpus
-    from eval.embedding_file import read_embeddings
-    from eval.embedding_set import as_corpus, require_model, require_size
+    from eval.files.embedding_file import read_embeddings
+    from eval.files.embedding_set import as_corpus, require_model, require_size
     from verify.policy import Policy
 
     with typed_exit():

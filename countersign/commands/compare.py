@@ -11,7 +11,7 @@ from countersign.exit_codes import typed_exit
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from eval.comparison_results import ComparisonResults, KindComparison
+    from eval.verdicts.comparison_results import ComparisonResults, KindComparison
 
 
 def compare(
@@ -45,9 +45,9 @@ def compare(
     """
     from rich.console import Console
 
-    from eval.compare import FARS
-    from eval.compare import compare as measure
-    from eval.comparison_sources import read_compared
+    from eval.verdicts.compare import FARS
+    from eval.verdicts.compare import compare as measure
+    from eval.verdicts.comparison_sources import read_compared
 
     with typed_exit():
         compared = read_compared(scores, None if names is None else [name.strip() for name in names.split(",")])
@@ -73,8 +73,8 @@ def compare(
 
 def print_comparison(console: "Console", results: "ComparisonResults") -> None:
     """Two tables for each kind of impostor: the models' rates, and their differences from the first."""
+    from eval.page.wording import KIND_TITLES
     from eval.trials import TrialKind
-    from eval.wording import KIND_TITLES
 
     for note in results.notes:
         console.print(f"[yellow]{note}[/yellow]", highlight=False)
@@ -91,7 +91,7 @@ def print_comparison(console: "Console", results: "ComparisonResults") -> None:
 def _print_rates(console: "Console", block: "KindComparison") -> None:
     from rich.table import Table
 
-    from eval.wording import interval, level, percent
+    from eval.page.wording import interval, level, percent
 
     table = Table(show_lines=True)
     table.add_column("95 % interval below")
@@ -109,7 +109,7 @@ def _print_rates(console: "Console", block: "KindComparison") -> None:
 def _print_differences(console: "Console", block: "KindComparison") -> None:
     from rich.table import Table
 
-    from eval.wording import level
+    from eval.page.wording import level
 
     several = len(block.models) > 2
     table = Table(title=f"Against {block.models[0].name}, in percentage points", title_justify="left")

@@ -44,8 +44,8 @@ def export(
 
     Exit codes: 0 written, 8 cannot write, 9 no such scores, or several to choose from.
     """
-    from eval.score_export import write_idiap, write_plain
-    from eval.score_file import read_scores, score_path
+    from eval.files.score_export import write_idiap, write_plain
+    from eval.files.score_file import read_scores, score_path
     from eval.trials import TrialKind
 
     with typed_exit():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from encode.sample import Modality
     from eval.fusion import FusionResults
-    from eval.protocol import Protocol
+    from eval.plans.protocol import Protocol
     from eval.trials import ScoreTable
 
 
@@ -58,7 +58,7 @@ def fuse(
     from encode.sample import Modality
     from eval.fusion import FUSION, write_fusion
     from eval.fusion import fuse as measure
-    from eval.protocol import Protocol
+    from eval.plans.protocol import Protocol
 
     with typed_exit():
         protocol = Protocol(references=references, draws=draws, seed=seed)
@@ -90,7 +90,7 @@ def fuse(
 def _scores(named: str, bundle: Path | None, modality: "Modality", protocol: "Protocol") -> "tuple[ScoreTable, str]":
     """The scored trials, and what to call them."""
     if bundle is None:
-        from eval.score_file import SCORES, read_scores
+        from eval.files.score_file import SCORES, read_scores
 
         path = Path(named)
         path = path / SCORES if path.is_dir() else path
@@ -98,7 +98,7 @@ def _scores(named: str, bundle: Path | None, modality: "Modality", protocol: "Pr
     from encode.errors import WrongModality
     from enroll.memory_store import MemoryStore
     from eval.corpora.spec import open_corpus
-    from eval.protocol import IMPOSTOR_SAMPLES
+    from eval.plans.protocol import IMPOSTOR_SAMPLES
     from eval.scoring import score_corpus
     from verify.model import load_model
     from verify.verifier import Verifier
@@ -119,7 +119,7 @@ def print_fusion(console: "Console", results: "FusionResults") -> None:
     from rich.table import Table
 
     from eval.fusion import FARS, SYSTEMS
-    from eval.wording import interval, level, percent
+    from eval.page.wording import interval, level, percent
 
     titles = {
         "random": "Zero-effort impostors: own face and own signature",

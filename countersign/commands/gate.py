@@ -38,8 +38,8 @@ def gate(
 
     Exit codes: 0 all met, 3 requirement or file unusable, or nothing at that path, 10 a requirement is not met.
     """
-    from eval.gate import judge, read_measured
-    from eval.requirement import parse_requirement
+    from eval.verdicts.gate import judge, read_measured
+    from eval.verdicts.requirement import parse_requirement
 
     with typed_exit(as_json=as_json):
         requirements = [parse_requirement(text) for text in require]

@@ -12,8 +12,8 @@ from countersign.exit_codes import typed_exit
 if TYPE_CHECKING:
     from encode.bundle import Bundle
     from eval.corpora.corpus import Corpus
-    from eval.plan_choice import PlanChoice
-    from eval.protocol import Protocol
+    from eval.plans.plan_choice import PlanChoice
+    from eval.plans.protocol import Protocol
     from eval.scoring import Acquired
 
 
@@ -114,9 +114,9 @@ def run(
     from encode.manifest import POLICY
     from enroll.memory_store import MemoryStore
     from eval.corpora.spec import open_corpus
-    from eval.policy_builder import build_policy
-    from eval.policy_file import save_policy, seal_policy
-    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
+    from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
+    from eval.policies.policy_builder import build_policy
+    from eval.policies.policy_file import save_policy, seal_policy
     from eval.run import evaluate
     from eval.trials import TrialKind
     from verify.model import load_model
@@ -188,8 +188,8 @@ def run(
 def _choice(protocol: "Protocol", *, leave_one_out: bool, trials: list[Path], split: str | None) -> "PlanChoice":
     """Which trials the options ask for. Raises FieldInvalid for options that exclude each other."""
     from encode.errors import FieldInvalid
-    from eval.plan_choice import PlanChoice, Rule
-    from eval.splits import SplitChoice
+    from eval.plans.plan_choice import PlanChoice, Rule
+    from eval.plans.splits import SplitChoice
 
     if leave_one_out and trials:
         raise FieldInvalid("a trial list leaves nothing to derive", field="leave_one_out", fix="give one of the two")
@@ -200,8 +200,8 @@ def _choice(protocol: "Protocol", *, leave_one_out: bool, trials: list[Path], sp
 def _embedded(file: str, bundle: "Bundle") -> "tuple[Corpus, Acquired]":
     """The corpus that a file of embeddings is, and what was acquired of it. Raises CorpusMissing, CorpusInvalid."""
     from eval.corpora.spec import corpus_path
-    from eval.embedding_file import read_embeddings
-    from eval.embedding_set import as_corpus, require_model, require_size
+    from eval.files.embedding_file import read_embeddings
+    from eval.files.embedding_set import as_corpus, require_model, require_size
 
     path, manifest = corpus_path(file), bundle.manifest
     held = read_embeddings(path, modality=manifest.modality)
@@ -214,7 +214,7 @@ def _command(corpus: str, bundle: Path, choice: "PlanChoice", **flags: object) -
     """The command line that repeats the run, every choice spelled out."""
     from dataclasses import asdict
 
-    from eval.plan_choice import Rule
+    from eval.plans.plan_choice import Rule
 
     # A limit on impostors that is not there is spelt 0.
     choices = {

@@ -83,11 +83,11 @@ def policy(
     from encode.bundle import open_bundle
     from encode.errors import FieldInvalid, FieldMissing
     from eval.corpora.spec import open_corpus
-    from eval.development_policy import development_policy, policy_of_scores
-    from eval.policy_builder import TARGET_FARS
-    from eval.policy_file import save_policy, seal_policy
-    from eval.policy_sources import development_corpus, development_scores
-    from eval.protocol import IMPOSTOR_SAMPLES
+    from eval.plans.protocol import IMPOSTOR_SAMPLES
+    from eval.policies.development_policy import development_policy, policy_of_scores
+    from eval.policies.policy_builder import TARGET_FARS
+    from eval.policies.policy_file import save_policy, seal_policy
+    from eval.policies.policy_sources import development_corpus, development_scores
     from eval.trials import TrialKind
 
     with typed_exit():
@@ -133,7 +133,7 @@ def print_policy(console: "Console", policy: "Policy", wanted: tuple[float, ...]
     """The thresholds with the rates behind them; `wanted` tells which target FARs were asked for."""
     from rich.table import Table
 
-    from eval.wording import interval, level, percent
+    from eval.page.wording import interval, level, percent
 
     trials = policy.trials
     console.print(

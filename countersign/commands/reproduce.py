@@ -8,7 +8,7 @@ import typer
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
-    from eval.kind_results import KindResults
+    from eval.results.kind_results import KindResults
     from train.reproduce_bromley1993 import Outcome as SignatureOutcome
     from train.reproduce_chopra2005 import Outcome
     from verify.policy import Rate

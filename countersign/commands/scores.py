@@ -63,7 +63,7 @@ def scores(
     from rich.console import Console
 
     from countersign.rates_table import print_rates
-    from eval.score_file import score_path
+    from eval.files.score_file import score_path
     from eval.score_run import measure_scores, open_scores
     from eval.trials import TrialKind
 
@@ -121,9 +121,9 @@ def _open(
 ) -> "tuple[ScoreTable, list[Path], str]":
     """The scores, the files they are from, and what to call a model that the scores do not name."""
     from encode.errors import FieldInvalid, FieldMissing
-    from eval.score_file import SCORES, score_path
+    from eval.files.score_file import SCORES, score_path
+    from eval.files.score_text import read_plain
     from eval.score_run import open_scores
-    from eval.score_text import read_plain
     from eval.trials import TrialKind
 
     if file is not None:

@@ -105,8 +105,8 @@ def _renamed(corpus: Corpus, names: Mapping[str, str]) -> Corpus:
 
 def _drawn(modality: Modality, generators: Path, out: Path, people: int) -> Corpus:
     from eval.progress import track
-    from eval.synthetic import FaceGenerator, read_people, write_people
-    from eval.synthetic_signers_corpus import read_signers, write_signers
+    from eval.synthetic.faces import FaceGenerator, read_people, write_people
+    from eval.synthetic.signers_corpus import read_signers, write_signers
 
     if modality is Modality.FACE:
         drawing = write_people(FaceGenerator.load(generators), out / FACES, people, SAMPLES)

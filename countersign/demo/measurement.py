@@ -67,7 +67,7 @@ def _measure_one(
     from countersign.rates_table import print_rates
     from encode.bundle import open_bundle
     from enroll.memory_store import MemoryStore
-    from eval.protocol import IMPOSTOR_SAMPLES, Protocol
+    from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
     from eval.run import evaluate
     from verify.verifier import Verifier
 

@@ -104,7 +104,7 @@ def _cells(answer: Answer) -> tuple[str, str]:
 
 
 def _at(answers: Sequence[Answer]) -> str:
-    from eval.wording import level
+    from eval.page.wording import level
 
     said = next((answer.response for answer in answers if answer.response is not None), None)
     if said is None:
@@ -113,7 +113,7 @@ def _at(answers: Sequence[Answer]) -> str:
 
 
 def _one_in_full(answer: Answer) -> Iterator[str]:
-    from eval.wording import level
+    from eval.page.wording import level
     from verify.messages import MODALITY_TO_WIRE
     from verify.v1.verification_pb2 import ModalityStatus
 

@@ -21,7 +21,7 @@ def answer_table(answers: Sequence[Answer], title: str, width: int) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    from eval.wording import level
+    from eval.page.wording import level
 
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1) if width >= _ROOMY else 0)
     table.add_column("claim", overflow="fold")

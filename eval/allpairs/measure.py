@@ -1,6 +1,6 @@
 """A sketch → the block of zero-effort impostors in results.json, every rate with its interval.
 
-Intervals resample the groups of people, each as claimed and as impostors at once (`eval.bootstrap_group`).
+Intervals resample the groups of people, each as claimed and as impostors at once (`eval.resampling.bootstrap_group`).
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from eval.allpairs.rates import Rates, from_above
 from eval.allpairs.sketch import ScoreSketch
 from eval.allpairs.task import Work
 from eval.allpairs.templates import Templates
-from eval.bootstrap import DEFAULT_REPLICATES, GroupBootstrap
-from eval.counted_rate import CountedRate
-from eval.intervals import clopper_pearson
-from eval.kind_results import FarAtFrr, KindResults, OperatingPoint, PolicyPoint, TrialCounts
-from eval.rates import RARE_FARS, REPORTED_FARS, REPORTED_FRRS
+from eval.measures.rates import RARE_FARS, REPORTED_FARS, REPORTED_FRRS
+from eval.resampling.bootstrap import DEFAULT_REPLICATES, GroupBootstrap
+from eval.resampling.intervals import clopper_pearson
+from eval.results.counted_rate import CountedRate
+from eval.results.kind_results import FarAtFrr, KindResults, OperatingPoint, PolicyPoint, TrialCounts
 from verify.policy import ERRORS_NEEDED, Policy, PolicyRow, Rate
 
 Interval = Callable[[float, float], Rate]

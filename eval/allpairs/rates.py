@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from encode.errors import TrialsError
 from eval.allpairs.grid import Grid
 from eval.allpairs.sketch import GENUINE, IMPOSTOR, ScoreSketch
-from eval.metrics import equal_error_index
-from eval.one_side import most_errors
+from eval.measures.metrics import equal_error_index
+from eval.measures.one_side import most_errors
 
 Counts = NDArray[np.int64]
 
@@ -90,7 +90,7 @@ class Rates:
         return int(self.rejected[edge]), edge == position
 
     def equal_error(self) -> tuple[float, float]:
-        """The EER as of `eval.metrics.equal_error` over the edges of bins, and the position it was read at."""
+        """The EER as of `eval.measures.metrics.equal_error` over the edges of bins, and the position it was read at."""
         far, frr = self.accepted[1:] / self.impostor_trials, self.rejected[1:] / self.genuine_trials
         at = equal_error_index(far, frr)
         return float((far[at] + frr[at]) / 2), float(1 + at)
@@ -109,7 +109,7 @@ class Rates:
         return list(zip(self._genuine[used].tolist(), below[used].tolist(), self._impostor[used].tolist(), strict=True))
 
     def d_prime(self) -> float | None:
-        """d′ as of `eval.sorted_scores`, of scores at the middle of their bins; None where some lie below the grid."""
+        """d′ as of `SortedScores`, of scores at the middle of their bins; None where some lie below the grid."""
         if self._genuine[0] or self._impostor[0]:
             return None
         middles = np.arange(self.grid.bins + 1, dtype=np.float64) + 0.5

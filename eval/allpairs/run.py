@@ -20,10 +20,10 @@ from eval.allpairs.rates import Rates
 from eval.allpairs.schedule import Task, sketches
 from eval.allpairs.sketch import ScoreSketch, merged
 from eval.allpairs.task import run_task
-from eval.bootstrap import DEFAULT_REPLICATES
 from eval.corpora.corpus import Corpus
-from eval.intervals import CONFIDENCE, clopper_pearson
-from eval.results import BundleFacts, CorpusFacts, FailureFacts, PolicyFacts, ProtocolFacts, Results, ScaleFacts
+from eval.resampling.bootstrap import DEFAULT_REPLICATES
+from eval.resampling.intervals import CONFIDENCE, clopper_pearson
+from eval.results.results import BundleFacts, CorpusFacts, FailureFacts, PolicyFacts, ProtocolFacts, Results, ScaleFacts
 from eval.run import RESULTS, software_versions
 from eval.scoring import Acquired
 from verify.policy import Policy

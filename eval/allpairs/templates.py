@@ -5,8 +5,8 @@ each person, and the probes of one group follow each other. Groups are what inte
 people are dealt to them by seed.
 
     references = 1   every sample is a template once, and a probe against every template but its own
-    references > 1   the derived protocol (`eval.protocol`): in each of `draws` enrolments references are drawn by seed,
-                     the person's remaining samples are genuine probes, everybody else's samples are impostors
+    references > 1   the derived protocol (`eval.plans.protocol`): in each of `draws` enrolments references are drawn by
+                     seed, the person's remaining samples are genuine probes, everybody else's samples are impostors
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from encode.errors import FieldInvalid, TrialsError
 from eval.allpairs.ragged import Ragged
-from eval.protocol import Protocol, draw_references, person_generator
+from eval.plans.protocol import Protocol, draw_references, person_generator
 
 Indices = NDArray[np.int32]
 Enrolments = list[tuple[Indices, Indices]]

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from eval.curves import Band, KindCurves, thin
+from eval.drawings.curves import Band, KindCurves, thin
 from eval.drawings.style import Drawing, Palette, percent_tick
 
 FloatArray = NDArray[np.float64]

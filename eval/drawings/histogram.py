@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from eval.curves import ScoreHistogram
+from eval.drawings.curves import ScoreHistogram
 from eval.drawings.style import Drawing, Palette
 
 NARROW, WIDE = (4.3, 2.7), (8.8, 2.9)

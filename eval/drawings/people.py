@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
+from eval.drawings.embedding_map import EmbeddingMap
 from eval.drawings.style import Drawing, Palette
-from eval.embedding_map import EmbeddingMap
 
 _SHAPES = ("o", "^", "s", "D")
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from eval.drawings.style import Drawing, Palette, percent_tick
-from eval.kind_results import Calibration
+from eval.results.kind_results import Calibration
 
 
 def reliability(name: str, title: str, calibration: Calibration) -> Drawing:

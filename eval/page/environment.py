@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from eval import wording
+from eval.page import wording
 
 _HERE = Path(__file__).parent
 _INTERVAL = re.compile(rf"\(?[\d.]+–[\d.]+{wording.SPACE}%\)?[.,;]?")

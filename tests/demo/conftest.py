@@ -17,10 +17,10 @@ from encode.sample import Modality
 from encode.stroke_preprocessing import StrokePreprocessing
 from encode.strokes import read_strokes
 from eval.corpora.corpus import Corpus
-from eval.development_policy import development_policy
-from eval.synthetic import FaceGenerator, read_people, write_people
-from eval.synthetic_signers import Signer
-from eval.synthetic_signers_corpus import read_signers, write_signers
+from eval.policies.development_policy import development_policy
+from eval.synthetic.faces import FaceGenerator, read_people, write_people
+from eval.synthetic.signers import Signer
+from eval.synthetic.signers_corpus import read_signers, write_signers
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 12

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from encode.bundle import open_bundle, with_policy
-from eval.synthetic import LABEL, FaceGenerator, write_people
-from eval.synthetic_signers_corpus import write_signers
+from eval.synthetic.faces import LABEL, FaceGenerator, write_people
+from eval.synthetic.signers_corpus import write_signers
 
 ROOT = Path(__file__).resolve().parents[2]
 

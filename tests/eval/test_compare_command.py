@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from countersign.commands.evaluate import app
-from eval.score_file import SCORES, write_scores
+from eval.files.score_file import SCORES, write_scores
 from eval.trials import ScoreTable
 
 PEOPLE = 20

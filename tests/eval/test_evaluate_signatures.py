@@ -13,7 +13,7 @@ from countersign.commands.evaluate import app
 from encode.bundle import Bundle
 from encode.manifest import EmbeddingSpec, IdentitySpec
 from encode.sample import Modality, StrokesSample
-from eval.score_file import read_scores
+from eval.files.score_file import read_scores
 from eval.trials import ScoreTable, TrialKind
 
 PEOPLE, GENUINE, FORGERIES, SIZE = 7, 14, 4, 12

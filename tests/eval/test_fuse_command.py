@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from countersign.commands.fuse import fuse
 from encode.bundle import Bundle
-from eval.score_file import read_scores, write_scores
-from eval.synthetic import FaceGenerator, write_people
+from eval.files.score_file import read_scores, write_scores
+from eval.synthetic.faces import FaceGenerator, write_people
 from eval.trials import ScoreTable
 
 ROOT = Path(__file__).resolve().parents[2]

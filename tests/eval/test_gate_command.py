@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from countersign.commands.evaluate import app
-from eval.gate import judge, read_measured
-from eval.requirement import parse_requirement
+from eval.verdicts.gate import judge, read_measured
+from eval.verdicts.requirement import parse_requirement
 
 Document = dict[str, Any]
 

@@ -14,7 +14,7 @@ from encode.bundle import Bundle, open_bundle
 from encode.manifest import CorpusUse
 from encode.sample import Modality
 from eval.corpora.spec import open_corpus
-from eval.policy_sources import development_corpus
+from eval.policies.policy_sources import development_corpus
 from verify.model import load_models
 from verify.policy import Policy
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from encode.errors import ConfigError, CorpusInvalid, TrialsError
 from encode.sample import Modality
 from eval.corpora.corpus import Corpus
-from eval.metrics import equal_error, far_at, frr_at
-from eval.policy_builder import build_policy
-from eval.protocol import Protocol
-from eval.results import Results, schema_text
+from eval.files.score_file import read_scores
+from eval.measures.metrics import equal_error, far_at, frr_at
+from eval.page.wording import interval, percent
+from eval.plans.protocol import Protocol
+from eval.policies.policy_builder import build_policy
+from eval.results.results import Results, schema_text
 from eval.run import Evaluation, evaluate
-from eval.score_file import read_scores
 from eval.trials import TrialKind, Trials
-from eval.wording import interval, percent
 from verify.policy import Policy
 from verify.verifier import Verifier
 
@@ -61,7 +61,7 @@ def evaluation(make_corpus: MakeCorpus, make_verifier: MakeVerifier, policy: Pol
 
 
 def test_the_schema_in_docs_is_the_models() -> None:
-    """Written by: python -c 'from eval.results import schema_text; print(schema_text(), end="")'."""
+    """Written by: python -c 'from eval.results.results import schema_text; print(schema_text(), end="")'."""
     assert SCHEMA.read_text(encoding="utf-8") == schema_text()
     Draft202012Validator.check_schema(json.loads(SCHEMA.read_text(encoding="utf-8")))
 

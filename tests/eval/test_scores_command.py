@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from countersign.commands.export import export
 from countersign.commands.scores import scores
-from eval.results import results_schema
-from eval.score_file import read_scores, write_scores
+from eval.files.score_file import read_scores, write_scores
+from eval.results.results import results_schema
 from eval.trials import ScoreTable
 
 DIGEST = "cd" * 32

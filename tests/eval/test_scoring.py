@@ -11,8 +11,8 @@ from encode.sample import Modality
 from enroll.enroller import Enroller
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus, Row
-from eval.policy_builder import build_policy
-from eval.protocol import Protocol, derive
+from eval.plans.protocol import Protocol, derive
+from eval.policies.policy_builder import build_policy
 from eval.scoring import BATCH, FILE_UNREADABLE, acquire, score
 from eval.trials import ScoreTable, TrialKind
 from verify.verifier import Verifier

@@ -90,7 +90,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_eval_is_never_imported_as_a_whole() -> None:
-    """`import eval.metrics` would bind the name of a builtin."""
+    """`import eval.measures.metrics` would bind the name of a builtin."""
     for path in SOURCES:
         if path.suffix == ".py":
             for node in ast.walk(ast.parse(path.read_bytes())):

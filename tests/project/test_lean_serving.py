@@ -66,7 +66,7 @@ def test_every_serving_module_imports_without_training_and_evaluation(package: s
 def test_every_evaluation_module_imports_without_training() -> None:
     result = run_without(TRAINING, _IMPORT_ALL, "eval")
     assert result.returncode == 0, result.stderr
-    assert "eval.metrics" in result.stdout.split()
+    assert "eval.measures.metrics" in result.stdout.split()
 
 
 def test_no_help_text_imports_torch(commands: dict[tuple[str, ...], Any]) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from encode.errors import TrainingError
 from encode.preprocessing import Scale
-from eval.metrics import equal_error
+from eval.measures.metrics import equal_error
 from train.development import PairRates, development_rates, embed_batches, embed_samples, pair_rates
 from train.pixels import PixelSet, scale_pixels
 

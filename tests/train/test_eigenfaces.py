@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from encode.errors import TrainingError
-from eval.synthetic import FaceGenerator
+from eval.synthetic.faces import FaceGenerator
 from train.eigenfaces import HEIGHT, WIDTH, fit_eigenfaces, main, principal_axes
 
 SHAPE = (6, 5)

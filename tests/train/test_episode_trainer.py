@@ -16,7 +16,7 @@ from encode.errors import TrainingError
 from encode.sample import Modality
 from encode.stroke_preprocessing import StrokePreprocessing
 from eval.corpora.corpus import Corpus, Row
-from eval.synthetic_signers import Signer
+from eval.synthetic.signers import Signer
 from train.episode_trainer import EpisodeTrainer, embed_by_length, traces_of, train_members, writers_of
 from train.episodes import packed
 from train.loop import CURVE, Trained

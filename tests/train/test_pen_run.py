@@ -17,7 +17,7 @@ from encode.manifest import CARD, ENCODER
 from encode.sample import Modality
 from enroll.identity import IdentityModel
 from eval.corpora.corpus import Corpus, Row
-from eval.synthetic_signers import Signer
+from eval.synthetic.signers import Signer
 from train.export import PARITY_TOLERANCE, check_parity
 from train.networks.pen_residual import PenMembers, WithTrace
 from train.people_split import Role

@@ -8,7 +8,7 @@ from encode.pen_frames import PenFrames
 from encode.sample import Modality, StrokesSample
 from encode.strokes import read_strokes
 from eval.corpora.corpus import Corpus, Row
-from eval.synthetic_signers import Signer, Tablet
+from eval.synthetic.signers import Signer, Tablet
 from train.quickened import quickened_sample, with_quickened
 
 SIGNER = Signer.draw(1, seed=3)

@@ -8,7 +8,7 @@ import pytest
 
 from encode.errors import CorpusInvalid, TrainingError
 from eval.corpora.corpus import Corpus, merge
-from eval.metrics import far_at, frr_at
+from eval.measures.metrics import far_at, frr_at
 from eval.trials import KINDS, TrialKind
 from train import reproduce_bromley1993
 from train.loop import Trainer

@@ -14,9 +14,9 @@ from countersign.main import app
 from encode.sample import Modality
 from eval.allpairs.parts import PARTS
 from eval.allpairs.sketch import ScoreSketch
-from eval.embedding_file import write_embeddings
-from eval.embedding_set import EmbeddingSet
-from eval.results import Results
+from eval.files.embedding_file import write_embeddings
+from eval.files.embedding_set import EmbeddingSet
+from eval.results.results import Results
 
 
 @pytest.fixture

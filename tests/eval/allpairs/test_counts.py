@@ -14,7 +14,7 @@ from eval.allpairs.kernel import accumulate
 from eval.allpairs.rates import Rates
 from eval.allpairs.sketch import ScoreSketch
 from eval.allpairs.tail import Tail
-from eval.sorted_scores import SortedScores
+from eval.measures.sorted_scores import SortedScores
 
 CASES = [("pooled", 1, 1), ("map", 1, 1), ("map", 3, 2), ("diagonal", 2, 3), ("full_oas", 2, 2), ("spherical", 4, 4)]
 
@@ -167,7 +167,7 @@ def test_draws_are_those_of_the_derived_protocol(make_people: Callable[..., Any]
 
     from encode.sample import Modality
     from eval.corpora.corpus import Row
-    from eval.protocol import Protocol, derive
+    from eval.plans.protocol import Protocol, derive
 
     people = make_people()
     usable = np.ones(len(people.owner), np.bool_)

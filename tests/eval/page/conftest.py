@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 
 from encode.sample import Modality
-from eval.bootstrap import PersonBootstrap
-from eval.compare import compare
-from eval.counted_rate import CountedRate
-from eval.embedding_map import EmbeddingMap
-from eval.group_rates import group_columns
-from eval.intervals import clopper_pearson
-from eval.kind_results import FoldAccuracy, KindResults, PolicyPoint, TransferredPoint
-from eval.person_thresholds import person_thresholds
-from eval.rates import measure
-from eval.report import render_report
-from eval.report_compare import render_comparison
-from eval.results import (
+from eval.drawings.embedding_map import EmbeddingMap
+from eval.measures.group_rates import group_columns
+from eval.measures.person_thresholds import person_thresholds
+from eval.measures.rates import measure
+from eval.page.report import render_report
+from eval.page.report_compare import render_comparison
+from eval.resampling.bootstrap import PersonBootstrap
+from eval.resampling.intervals import clopper_pearson
+from eval.results.counted_rate import CountedRate
+from eval.results.kind_results import FoldAccuracy, KindResults, PolicyPoint, TransferredPoint
+from eval.results.results import (
     BundleFacts,
     CorpusFacts,
     FailureFacts,
@@ -27,8 +26,9 @@ from eval.results import (
     Results,
     SplitFacts,
 )
-from eval.search_results import EmbeddingQuality, Identification, OpenSetPoint, RankRate
+from eval.results.search_results import EmbeddingQuality, Identification, OpenSetPoint, RankRate
 from eval.trials import KINDS, ScoreTable, TrialKind
+from eval.verdicts.compare import compare
 from verify.policy import PolicyTrials, Rate
 
 HOSTILE = '<script>alert("x")</script>&amp;$\\frac{1}{2}$'

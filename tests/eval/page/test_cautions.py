@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from eval.cautions import warnings
-from eval.wording import percent
+from eval.page.cautions import warnings
+from eval.page.wording import percent
 
 
 def said(results: Any, **changes: Any) -> str:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.bootstrap import TrialBootstrap
-from eval.curves import KindCurves, ScoreHistogram
+from eval.drawings.curves import KindCurves, ScoreHistogram
 from eval.drawings.style import LIGHT
-from eval.rates import measure
-from eval.report import Report, render_report
-from eval.report_facts import subject
-from eval.results import BundleFacts, ProtocolFacts, Results, ScaleFacts, ScoreFacts
-from eval.sorted_scores import ErrorCurve
+from eval.measures.rates import measure
+from eval.measures.sorted_scores import ErrorCurve
+from eval.page.report import Report, render_report
+from eval.page.report_facts import subject
+from eval.page.wording import SPACE, interval, level, percent
+from eval.resampling.bootstrap import TrialBootstrap
+from eval.results.results import BundleFacts, ProtocolFacts, Results, ScaleFacts, ScoreFacts
 from eval.trials import TrialKind, Trials
-from eval.wording import SPACE, interval, level, percent
 
 OPTIONAL = ("at_development", "at_policy", "far_at_frr", "groups")
 

@@ -2,8 +2,8 @@
 
 import re
 
-from eval.report_compare import CHANCE
-from eval.wording import SPACE
+from eval.page.report_compare import CHANCE
+from eval.page.wording import SPACE
 
 
 def test_the_comparison_says_what_is_more_than_chance(comparison: str, hostile: str) -> None:

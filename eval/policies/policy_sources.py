@@ -1,0 +1,144 @@
+"""Which people set a policy's thresholds: the development part of a corpus, or that of scores already made.
+
+Nobody who trained the model may be among them (their own scores are too good), and where a split says who is a test
+person, no test person takes part in either role.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encode.bundle import Bundle
+from encode.errors import CorpusInvalid, CorpusOverlap, PolicyMismatch, TrialsError, WrongModality
+from eval.corpora.corpus import Corpus
+from eval.files.score_file import SCORES, read_scores
+from eval.plans.parts import DEVELOPMENT, table_within
+from eval.trials import ScoreTable, TrialKind
+from eval.verdicts.gate import RESULTS, read_measured
+
+EVERYBODY = "all"
+"""As a part: everybody, whatever the split says."""
+
+
+@dataclass(frozen=True)
+class DevelopmentScores:
+    """Scores of development people, and what a policy says of them; `references` is None where it is not known."""
+
+    table: ScoreTable
+    corpus_name: str
+    corpus_digest: str
+    references: int | None
+
+
+def development_corpus(corpus: Corpus, bundle: Bundle, part: str | None = None) -> Corpus:
+    """The people of `corpus` that may set thresholds of `bundle`.
+
+    Parameters
+    ----------
+    part : the value of their `split`; None takes `development` where there is one and everybody otherwise, `all`
+        everybody.
+
+    Raises
+    ------
+    CorpusOverlap : somebody is in two parts, or the people trained the model; CorpusInvalid : nobody is in the part.
+    """
+    parts: dict[str, set[str]] = {}
+    for row in corpus.rows:
+        parts.setdefault(row.person, set()).add(row.split or "")
+    chosen = _chosen(part, {name for names in parts.values() for name in names})
+    if chosen is not None:
+        both = sorted(person for person, names in parts.items() if len(names) > 1)
+        if both:
+            raise CorpusOverlap(
+                f"{len(both)} people are in more than one part; the first is {both[0]!r}",
+                field="split",
+                fix="keep every person in one part",
+            )
+        kept = [person for person, names in parts.items() if chosen in names]
+        if not kept:
+            raise CorpusInvalid(f"nobody in {corpus.name} is in the part {chosen!r}", field="split")
+        corpus = corpus.only(kept, name=f"{corpus.name} ({chosen})")
+    _refuse_training(bundle, corpus.digest)
+    return corpus
+
+
+def development_scores(path: Path, bundle: Bundle, part: str | None = None) -> DevelopmentScores:
+    """The scores in `path`, or in its scores.parquet, with what the results.json beside them says of the corpus.
+
+    `part` is as in :func:`development_corpus`.
+
+    Raises
+    ------
+    PolicyMismatch : another model made them; WrongModality : the corpus is of another modality than `bundle` reads.
+    TrialsError : they do not tell their corpus, or not who is in the part asked for.
+    CorpusOverlap : the people trained the model.
+    """
+    file = path / SCORES if path.is_dir() else path
+    table = read_scores(file)
+    if table.model_digest != bundle.model_digest:
+        raise PolicyMismatch(
+            f"the scores are of the model {table.model_digest[:12]}…, not of {bundle.model_digest[:12]}…",
+            field=file.name,
+            fix="name the bundle that made them, or measure this one",
+        )
+    corpus, references = _facts_beside(file, table.model_digest)
+    if corpus["modality"] != bundle.manifest.modality.value:
+        raise WrongModality(
+            f"the scores are of {corpus['modality']} samples, the bundle reads {bundle.manifest.modality.value}",
+            field="bundle",
+        )
+    _refuse_training(bundle, corpus["digest"])
+    name = corpus["name"]
+    chosen = _chosen(part, set(table.splits or ()))
+    if chosen is not None:
+        table, name = _only(table, chosen), f"{name} ({chosen})"
+    return DevelopmentScores(table, name, corpus["digest"], references)
+
+
+def _chosen(part: str | None, parts: set[str]) -> str | None:
+    """The part to keep; None for everybody."""
+    if part is None:
+        return DEVELOPMENT if DEVELOPMENT in parts else None
+    return None if part == EVERYBODY else part
+
+
+def _facts_beside(file: Path, model_digest: str) -> tuple[dict[str, Any], int | None]:
+    """The corpus that results.json beside `file` names, and with how many references people were enrolled."""
+    beside = file.with_name(RESULTS)
+    measure = "measure the bundle with `countersign eval run`, or give the corpus itself"
+    if not beside.is_file():
+        raise TrialsError(
+            f"nothing tells which people the scores are of: there is no {RESULTS} beside them",
+            field=file.name,
+            fix=measure,
+        )
+    document = read_measured(beside)
+    if not document.get("corpus"):
+        raise TrialsError(
+            f"{RESULTS} names no corpus, so nothing tells whose scores they are", field=RESULTS, fix=measure
+        )
+    if document["bundle"].get("model_digest") != model_digest:
+        raise TrialsError(f"{RESULTS} is of another model than the scores beside it", field=RESULTS, fix=measure)
+    return document["corpus"], document["protocol"].get("references")
+
+
+def _only(table: ScoreTable, part: str) -> ScoreTable:
+    """The trials whose people, claimed and probing, are all in `part`; forgers are in none and stay."""
+    if table.splits is None or part not in table.splits:
+        raise TrialsError(f"no person of the scores is in the part {part!r}", field="split")
+    if table.source is None and table.counts[TrialKind.RANDOM]:
+        raise TrialsError(
+            "the scores do not tell who made the probes, so test people may be among them", field="source"
+        )
+    return table_within(table, np.array([split == part for split in table.splits]))
+
+
+def _refuse_training(bundle: Bundle, corpus_digest: str) -> None:
+    if bundle.manifest.roles.get(corpus_digest) == "training":
+        raise CorpusOverlap(
+            "these people trained the model: its thresholds on them would not hold for anybody else",
+            field="corpus",
+            fix="use people that the model has not seen, or the development part of these with --split",
+        )
