@@ -145,7 +145,7 @@ def write_fusion(results: FusionResults, path: Path) -> Path:
 def _measured(
     faces: ScoreTable, signatures: ScoreTable, seed: int | None, replicates: int
 ) -> tuple[PairingResults, str]:
-    """One pairing, of people of the same name where `seed` is None, at random otherwise; and how intervals were made."""
+    """One pairing, of people of one name where `seed` is None, at random otherwise; and how intervals were made."""
     pairing = own_pairing(faces, signatures) if seed is None else chimeric_pairing(faces, signatures, seed)
     trials = pair_trials(faces, signatures, pairing, seed or 0)
     if TrialKind.RANDOM not in trials:
