@@ -9,17 +9,36 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 Item = TypeVar("Item")
 
 
+class RateColumn(ProgressColumn):
+    """How many a second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.3g}/s" if speed < 100 else f"{speed:,.0f}/s")
+
+
 def bars(console: Console) -> Progress:
-    """Bars with counts, time taken and time left."""
+    """Bars with counts, rate, time taken and time left."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -36,7 +55,8 @@ def track(items: Iterable[Item], total: int, label: str, *, quiet: bool = False)
     if not console.is_terminal:
         started = time.monotonic()
         yield from items
-        sys.stderr.write(f"{label}: {total:,} in {time.monotonic() - started:.1f} s\n")
+        seconds = time.monotonic() - started
+        sys.stderr.write(f"{label}: {total:,} in {seconds:.1f} s ({total / max(seconds, 1e-3):,.0f}/s)\n")
         return
     with bars(console) as progress:
         yield from progress.track(items, total=total, description=label)

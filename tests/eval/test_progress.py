@@ -10,6 +10,7 @@ def test_away_from_a_terminal_it_is_one_line_on_stderr(capsys: pytest.CaptureFix
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("Scoring: 3 in ")
+    assert err.endswith("/s)\n")
     assert err.count("\n") == 1
 
 
