@@ -3,11 +3,9 @@
 corpus ─ acquire ─→ embeddings ─ derive, score ─→ scores.parquet ─ measure ─→ results.json ─ render ─→ report.html
 """
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from encode.errors import ConfigError
@@ -34,14 +32,13 @@ from eval.results.results import (
     Results,
 )
 from eval.scoring import Acquired, Scored, score_corpus
+from eval.software import software_versions
 from eval.trials import ScoreTable, TrialKind
 from verify.model import Model
 from verify.policy import Policy
 from verify.verifier import Verifier
 
 RESULTS, REPORT, FIGURES = "results.json", "report.html", "figures"
-
-_SOFTWARE = ("countersign", "numpy", "scipy", "pillow", "onnxruntime", "onnxruntime-gpu", "scikit-learn", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -171,17 +168,6 @@ def evaluate(
         command=command,
     )
     return Evaluation(results, table, measured, scored, model.identity.vector)
-
-
-def software_versions() -> dict[str, str]:
-    """Name → version of what the numbers may depend on."""
-    found = {"python": platform.python_version()}
-    for name in _SOFTWARE:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # only one of the two onnxruntime builds is ever installed
-    return found
 
 
 def _corpus_facts(

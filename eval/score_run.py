@@ -21,7 +21,8 @@ from eval.resampling.bootstrap import DEFAULT_REPLICATES
 from eval.resampling.intervals import CONFIDENCE
 from eval.results.kind_results import KindResults
 from eval.results.results import BundleFacts, ProtocolFacts, Results, ScoreFacts, SplitFacts
-from eval.run import Evaluation, software_versions
+from eval.run import Evaluation
+from eval.software import software_versions
 from eval.trials import ScoreTable, TrialKind
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

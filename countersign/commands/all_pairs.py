@@ -33,8 +33,11 @@ def all_pairs(
     tail: Annotated[
         int, typer.Option(min=1000, help="Highest impostor and lowest genuine scores that are kept one by one.")
     ] = 100_000,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Also write every figure as SVG and PNG, in the folder figures.")
+    ] = False,
 ) -> None:
-    """Compare every sample with every template and write results.json and histogram.parquet.
+    """Compare every sample with every template and write results.json, histogram.parquet and report.html.
 
     Memory does not grow with the comparisons: scores are counted, and only the highest impostor and the lowest genuine
     scores are kept. An interrupted run goes on where it stopped when the same command is given again. The counts are
@@ -92,7 +95,7 @@ def all_pairs(
                 out=out,
             ),
         )
-        written = outcome.write(out)
+        written = outcome.write(out, figures=figures)
         parts.remove()
     console = Console()
     print_rates(console, outcome.results)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
@@ -50,6 +51,8 @@ def compare(
     from eval.verdicts.comparison_sources import read_compared
 
     with typed_exit():
+        if out is not None:
+            require_folder(out)
         compared = read_compared(scores, None if names is None else [name.strip() for name in names.split(",")])
         comparison = measure(
             compared.tables,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from countersign.commands.outputs import require_file, require_folder
 from countersign.commands.scores import ImpostorKind
 from countersign.exit_codes import typed_exit
 
@@ -49,6 +50,7 @@ def export(
     from eval.trials import TrialKind
 
     with typed_exit():
+        (require_folder if layout is TextFormat.PLAIN else require_file)(out)
         table = read_scores(score_path(scores), model=model, protocol=protocol)
         chosen = None if kind is None else TrialKind(kind.value)
         written: tuple[Path, ...]

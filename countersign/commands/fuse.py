@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
@@ -61,6 +62,7 @@ def fuse(
     from eval.plans.protocol import Protocol
 
     with typed_exit():
+        require_folder(out)
         protocol = Protocol(references=references, draws=draws, seed=seed)
         of_faces, face_name = _scores(faces, face_bundle, Modality.FACE, protocol)
         of_signatures, signature_name = _scores(signatures, signature_bundle, Modality.SIGNATURE, protocol)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 EMBEDDINGS = "embeddings"
 """The reader of files that hold embeddings, which need no encoder."""
 
+WITHOUT_A_SAY = {
+    "leave_one_out": ("references", "draws", "write_policy"),
+    "trials": ("references", "draws", "reference_pool", "write_policy"),
+    "split": ("write_policy",),
+}
+"""Option → those that it leaves without a say. A policy tells with how many references everybody was enrolled, and is
+set on people whom no rate is reported of."""
+
 
 class PolicyImpostor(StrEnum):
     """Which impostors a policy's thresholds are set against."""
@@ -29,6 +38,7 @@ class PolicyImpostor(StrEnum):
 
 
 def run(
+    context: typer.Context,
     corpus: Annotated[
         str,
         typer.Argument(
@@ -115,6 +125,7 @@ def run(
     from enroll.memory_store import MemoryStore
     from eval.corpora.spec import open_corpus
     from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
+    from eval.policies.development_policy import require_forgeries
     from eval.policies.policy_builder import build_policy
     from eval.policies.policy_file import save_policy, seal_policy
     from eval.run import evaluate
@@ -125,12 +136,18 @@ def run(
     with typed_exit():
         if seal_into and not write_policy:
             raise FieldMissing("there is no policy to seal", field="write_policy", fix="add --write-policy random")
+        _require_effect(context)
+        require_folder(out)
+        if seal_into:
+            require_folder(seal_into, "seal_into")
         reader, _, file = corpus.partition(":")
-        people = None if reader == EMBEDDINGS else open_corpus(corpus)
+        people = None if reader == EMBEDDINGS else open_corpus(corpus, also=(EMBEDDINGS,))
         opened = open_bundle(bundle)
         embedded = None
         if people is None:
             people, embedded = _embedded(file, opened)
+        if write_policy is PolicyImpostor.SKILLED:
+            require_forgeries(people, field="write_policy")
         if impostor_samples is None:
             impostor_samples = IMPOSTOR_SAMPLES[opened.manifest.modality]
         choice = _choice(
@@ -185,6 +202,19 @@ def run(
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
 
 
+def _require_effect(context: typer.Context) -> None:
+    """Raise FieldInvalid for an option that was given, and that another one given leaves without a say."""
+    from encode.errors import FieldInvalid
+
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    for name, without in WITHOUT_A_SAY.items():
+        idle = [other for other in without if name in given and other in given]
+        if idle:
+            flag, other = (f"--{word.replace('_', '-')}" for word in (name, idle[0]))
+            raise FieldInvalid(f"{other} has no say with {flag}", field=idle[0], fix=f"leave {other} or {flag} out")
+
+
 def _choice(protocol: "Protocol", *, leave_one_out: bool, trials: list[Path], split: str | None) -> "PlanChoice":
     """Which trials the options ask for. Raises FieldInvalid for options that exclude each other."""
     from encode.errors import FieldInvalid
@@ -199,10 +229,13 @@ def _choice(protocol: "Protocol", *, leave_one_out: bool, trials: list[Path], sp
 
 def _embedded(file: str, bundle: "Bundle") -> "tuple[Corpus, Acquired]":
     """The corpus that a file of embeddings is, and what was acquired of it. Raises CorpusMissing, CorpusInvalid."""
+    from encode.errors import CorpusInvalid
     from eval.corpora.spec import corpus_path
     from eval.files.embedding_file import read_embeddings
     from eval.files.embedding_set import as_corpus, require_model, require_size
 
+    if not file:
+        raise CorpusInvalid("no path is given", field="corpus", fix=f"write {EMBEDDINGS}:PATH")
     path, manifest = corpus_path(file), bundle.manifest
     held = read_embeddings(path, modality=manifest.modality)
     require_model(held, manifest.model_digest, manifest.name)
@@ -220,7 +253,9 @@ def _command(corpus: str, bundle: Path, choice: "PlanChoice", **flags: object) -
     choices = {
         name: value or 0 if name.startswith("impostor") else value for name, value in asdict(choice.protocol).items()
     }
-    if choice.rule is not Rule.REFERENCES:
+    if choice.rule is Rule.TRIAL_LIST:
+        choices = {"seed": choices["seed"]}
+    elif choice.rule is Rule.LEAVE_ONE_OUT:
         del choices["references"], choices["draws"]
     listed = [word for file in choice.files for word in ("--trials", str(file))]
     return command_line(

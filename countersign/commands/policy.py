@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.outputs import require_file, require_folder
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ def policy(
     with typed_exit():
         if corpus is not None and scores is not None:
             raise FieldInvalid("a corpus is given and scores too", field="scores", fix="give one of them")
+        require_file(out)
+        if seal_into is not None:
+            require_folder(seal_into, "seal_into")
+        for far in target_far or ():
+            if not 0 < far < 1:
+                raise FieldInvalid(
+                    f"a target FAR lies between 0 and 1, not at {far:g}", field="target_far", fix="write 0.01 for 1 %"
+                )
         opened = open_bundle(bundle)
         against = None if impostor is None else TrialKind(impostor.value)
         wanted = tuple(target_far or TARGET_FARS)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
@@ -68,6 +69,7 @@ def scores(
     from eval.trials import TrialKind
 
     with typed_exit():
+        require_folder(out)
         kind = None if impostor_kind is None else TrialKind(impostor_kind.value)
         table, files, name = _open(file, genuine, impostor, kind, model, protocol, nan_fails)
         others = None

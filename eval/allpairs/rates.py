@@ -71,14 +71,16 @@ class Rates:
             raise TrialsError(f"failures to acquire alone are more than an FRR of {target:g}")
         if allowed < len(tail.values):
             return float(-tail.values[len(tail.values) - 1 - allowed])
-        return float(np.flatnonzero(self.rejected - self.genuine_failures <= allowed)[-1])
+        edges = 1 + np.flatnonzero(self.rejected[1:] - self.genuine_failures <= allowed)
+        # Where more than that lie below the grid, the highest score that the tail knows is all there is to go by.
+        return float(edges[-1]) if len(edges) else float(-tail.values[0])
 
     def false_accepts(self, position: float) -> tuple[int, bool]:
         """Impostor scores at or above a position, and whether that is exact; if not, it is an upper bound."""
         if self.sketch.highest.knows(position):
             return self.sketch.highest.at_or_above(position), True
         edge = int(np.clip(np.floor(position), 0, self.grid.bins + 1))
-        return int(self.accepted[edge]), edge == position
+        return int(self.accepted[edge]), 0 < edge == position
 
     def false_rejects(self, position: float) -> tuple[int, bool]:
         """Genuine trials below a position, and whether that is exact; if not, it is an upper bound."""
@@ -86,7 +88,7 @@ class Rates:
         if -position >= tail.cut:
             below = len(tail.values) - int(np.searchsorted(tail.values, np.float64(-position), side="right"))
             return below + self.genuine_failures, True
-        edge = int(np.clip(np.ceil(position), 0, self.grid.bins + 1))
+        edge = int(np.clip(np.ceil(position), 1, self.grid.bins + 1))  # bin 0 has no lower edge
         return int(self.rejected[edge]), edge == position
 
     def equal_error(self) -> tuple[float, float]:

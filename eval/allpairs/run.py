@@ -1,6 +1,6 @@
-"""All-versus-all scoring of an embedding file, from the file to results.json and histogram.parquet.
+"""All-versus-all scoring of an embedding file, from the file to results, histogram and report.
 
-embeddings ─ prepare ─→ work ─ tasks ─→ parts ─ merge ─→ sketch ─ measure ─→ results.json, histogram.parquet
+embeddings ─ prepare ─→ work ─ tasks ─→ parts ─ merge ─→ sketch ─ measure ─→ results, histogram ─ render ─→ report.html
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +13,7 @@ import numpy as np
 from encode.bundle import Bundle
 from encode.errors import ConfigError
 from enroll.identity import IdentityModel
+from eval.allpairs.curves import counted_curves
 from eval.allpairs.measure import group_bootstrap, measured
 from eval.allpairs.parts import Parts
 from eval.allpairs.prepare import Prepared, prepare
@@ -21,14 +22,19 @@ from eval.allpairs.schedule import Task, sketches
 from eval.allpairs.sketch import ScoreSketch, merged
 from eval.allpairs.task import run_task
 from eval.corpora.corpus import Corpus
-from eval.resampling.bootstrap import DEFAULT_REPLICATES
+from eval.page.report import Report
+from eval.resampling.bootstrap import DEFAULT_REPLICATES, GroupBootstrap
 from eval.resampling.intervals import CONFIDENCE, clopper_pearson
 from eval.results.results import BundleFacts, CorpusFacts, FailureFacts, PolicyFacts, ProtocolFacts, Results, ScaleFacts
-from eval.run import RESULTS, software_versions
+from eval.run import FIGURES, REPORT, RESULTS
 from eval.scoring import Acquired
+from eval.software import software_versions
+from eval.trials import TrialKind
 from verify.policy import Policy
 
 HISTOGRAM = "histogram.parquet"
+
+_SOFTWARE = ("numba", "dask")
 
 Progress = Callable[[int, int], None]
 """Comparisons done, of how many."""
@@ -108,13 +114,21 @@ def count_all(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found."""
+    """What a run found, and the replicates behind its intervals."""
 
     results: Results
     rates: Rates
+    bootstrap: GroupBootstrap
 
-    def write(self, out: Path) -> tuple[Path, Path]:
-        """Write results.json and histogram.parquet into `out`. Raises ConfigError if they cannot be written."""
+    def report(self) -> Report:
+        """The page and its figures."""
+        return Report(self.results, curves={TrialKind.RANDOM: counted_curves(self.rates, self.bootstrap)})
+
+    def write(self, out: Path, *, figures: bool = False) -> tuple[Path, ...]:
+        """Write results.json, histogram.parquet and report.html into the folder `out`, made if need be.
+
+        With `figures`, also every figure by itself, as SVG and PNG. Raises ConfigError if something cannot be written.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -128,14 +142,17 @@ class Outcome:
                 "impostor": impostor,
             }
         )
-        paths = out / RESULTS, out / HISTOGRAM
+        paths, report = [out / RESULTS, out / HISTOGRAM, out / REPORT], self.report()
         try:
             out.mkdir(parents=True, exist_ok=True)
             paths[0].write_text(self.results.to_json(), encoding="utf-8")
             pq.write_table(histogram, paths[1], compression="zstd")
+            paths[2].write_text(report.html(), encoding="utf-8")
+            if figures:
+                paths += report.write_figures(out / FIGURES)
         except OSError as error:
             raise ConfigError(f"the results cannot be written: {error.strerror}", field="out") from error
-        return paths
+        return tuple(paths)
 
 
 def conclude(
@@ -185,10 +202,10 @@ def conclude(
             exact_tail=len(sketch.highest.values),
             groups=run.work.groups,
         ),
-        software=software_versions(),
+        software=software_versions(*_SOFTWARE),
         command=command,
     )
-    return Outcome(results, rates)
+    return Outcome(results, rates, bootstrap)
 
 
 def _corpus_facts(corpus: Corpus, roles: Mapping[str, str]) -> CorpusFacts:

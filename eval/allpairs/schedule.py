@@ -15,6 +15,8 @@ Task = Callable[[Work, int], ScoreSketch]
 
 SECONDS_TO_CONNECT = 30
 
+_GO_ON = "finished parts are kept: give the same command again, with workers there, or without --scheduler"
+
 
 def sketches(
     work: Work, groups: Iterable[int], *, workers: int = 1, scheduler: str | None = None, task: Task = run_task
@@ -29,7 +31,7 @@ def sketches(
 
     Raises
     ------
-    ConfigError if the scheduler cannot be reached.
+    ConfigError if the scheduler cannot be reached, or it or all of its workers are lost on the way.
     """
     return _on_cluster(work, groups, scheduler, task) if scheduler else _in_threads(work, groups, workers, task)
 
@@ -47,7 +49,7 @@ def _in_threads(work: Work, groups: Iterable[int], workers: int, task: Task) -> 
 
 
 def _on_cluster(work: Work, groups: Iterable[int], scheduler: str, task: Task) -> Iterator[ScoreSketch]:
-    from distributed import Client
+    from distributed import CancelledError, Client, KilledWorker
     from distributed import as_completed as as_finished
 
     try:
@@ -64,10 +66,14 @@ def _on_cluster(work: Work, groups: Iterable[int], scheduler: str, task: Task) -
         # A copy with every worker: a worker that is lost takes nothing along that is not elsewhere.
         data = client.scatter(work, broadcast=True)
         futures = [client.submit(_alone, task, data, group, pure=False) for group in groups]
-        finished = as_finished(futures, loop=client.loop)
-        for future in finished:
-            yield future.result()
-            future.release()
+        try:
+            for future in as_finished(futures, loop=client.loop):
+                yield future.result()
+                future.release()
+        except (CancelledError, KilledWorker, OSError) as error:  # the work went with the last worker that held it
+            raise ConfigError(
+                f"the Dask scheduler at {scheduler} was lost, or all of its workers", field="scheduler", fix=_GO_ON
+            ) from error
 
 
 def _alone(task: Task, work: Work, group: int) -> ScoreSketch:

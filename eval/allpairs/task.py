@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from enroll.identity import IdentityModel
 from eval.allpairs.grid import Grid
-from eval.allpairs.kernel import HISTOGRAMS, MOST_COUNTED, accumulate, add_squares, settle, take_genuine
+from eval.allpairs.kernel import HISTOGRAMS, MOST_COUNTED, accumulate, add_squares, book, settle, take_genuine
 from eval.allpairs.ragged import Ragged
 from eval.allpairs.sketch import ScoreSketch
 from eval.allpairs.tail import Tail, TailBuilder, highest
@@ -72,15 +72,12 @@ def run_task(work: Work, group: int) -> ScoreSketch:
     """The sketch of one group of claimed people."""
     templates = np.arange(work.group_offsets[group], work.group_offsets[group + 1])
     dense = work.dense[templates]
-    counting = _Counting(work)
-    runs = _runs(templates[~dense])
-    for acting in range(work.groups):
-        for columns in runs:
-            counting.factored(acting, columns)
-        counting.settle(acting)
+    counting = _Counting(work, group)
+    for columns in _runs(templates[~dense]):
+        counting.factored(columns)
     for template in templates[dense]:
         counting.densely(int(template))
-    return counting.sketch(group)
+    return counting.sketch()
 
 
 def _pieces(first: int, last: int, most: int) -> list[slice]:
@@ -101,11 +98,12 @@ def _runs(chosen: NDArray[np.int64]) -> list[slice]:
 class _Counting:
     """The counts of one task in the making; buffers are reused from block to block."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, work: Work, group: int) -> None:
+        self.work, self.group = work, group
         self.scores = np.empty(SAMPLES * TEMPLATES, np.float32)
         self.terms = np.empty(SAMPLES * TEMPLATES if len(work.weights) > 1 else 0, np.float32)
         self.partial = np.zeros((HISTOGRAMS, work.grid.bins + 1), np.uint32)
+        self.booked = np.zeros(len(work.edges), np.uint32)
         self.since = 0
         self.counts = np.zeros((2, work.grid.bins + 1), np.int64)
         self.acting = np.zeros((work.groups, len(work.edges)), np.int64)
@@ -117,11 +115,11 @@ class _Counting:
         self.held = 0
         self.lowest = TailBuilder(work.tail)
 
-    def factored(self, acting: int, templates: slice) -> None:
-        """The samples of one group's people against a run of templates, as matrix products."""
+    def factored(self, templates: slice) -> None:
+        """Every sample against a run of templates, as matrix products."""
         work = self.work
         for columns in _pieces(templates.start, templates.stop, TEMPLATES):
-            for rows in self._rows(acting):
+            for rows in _pieces(0, len(work.features), SAMPLES):
                 shape = (rows.stop - rows.start, columns.stop - columns.start)
                 flat = self.scores[: shape[0] * shape[1]]
                 features = work.features[rows]
@@ -138,37 +136,43 @@ class _Counting:
         if work.model is None or work.embeddings is None:
             raise ValueError("a dense template needs the model and the embeddings")
         person = work.model.fit(work.embeddings[work.references[template]])
-        for acting in range(work.groups):
-            for rows in self._rows(acting):
-                scores = work.model.llr(person, work.embeddings[rows])
-                block = self.scores[: len(scores)].reshape(-1, 1)
-                block[:, 0] = work.grid.positions(scores)
-                self._count(block, rows.start, template)
-            self.settle(acting)
-
-    def _rows(self, acting: int) -> list[slice]:
-        offsets = self.work.acting_offsets
-        return _pieces(int(offsets[acting]), int(offsets[acting + 1]), SAMPLES)
+        for rows in _pieces(0, len(work.features), SAMPLES):
+            scores = work.model.llr(person, work.embeddings[rows])
+            block = self.scores[: len(scores)].reshape(-1, 1)
+            block[:, 0] = work.grid.positions(scores)
+            self._count(block, rows.start, template)
 
     def _count(self, block: Floats, top: int, first: int) -> None:
-        """Count a block of one group's samples, from `top` on, against templates from `first` on."""
+        """Count a block of samples from `top` on against templates from `first` on."""
         self._take_genuine(block, top, first)
         if self.held > 2 * self.work.tail:
             kept, cut = highest(self.tail[: self.held], self.work.tail, float(self.cut))
             self.held, self.cut = len(kept), np.float32(cut)
             self.tail[: self.held] = kept
         if self.since + block.size > MOST_COUNTED:
-            self.settle(int(np.searchsorted(self.work.acting_offsets, top, side="right")) - 1)
+            self._settle()
         self.since += block.size
-        self.held = accumulate(block.reshape(-1), self.partial, self.cut, self.tail, self.held)
+        offsets = self.work.acting_offsets
+        acting = int(np.searchsorted(offsets, top, side="right")) - 1
+        row = 0
+        while row < len(block):
+            end = min(int(offsets[acting + 1]) - top, len(block))
+            part = block[row:end].reshape(-1)
+            self.held = accumulate(part, self.partial, self.cut, self.tail, self.held)
+            book(self.partial, self.work.edges, self.booked, self.acting[acting])
+            row, acting = end, acting + 1
 
     def _take_genuine(self, block: Floats, top: int, first: int) -> None:
         """Copy the genuine scores out and leave −inf in their place, which is counted in bin 0 and taken off again."""
         work = self.work
+        owner = work.owner[first : first + block.shape[1]]
+        # Templates and samples are both in the order of their people.
+        if work.sample_offsets[owner[0]] >= top + len(block) or work.sample_offsets[owner[-1] + 1] <= top:
+            return
         taken, skipped = take_genuine(
             block,
             top,
-            work.owner[first : first + block.shape[1]],
+            owner,
             work.sample_offsets,
             work.excluded.offsets[first : first + block.shape[1] + 1],
             work.excluded.values,
@@ -179,20 +183,21 @@ class _Counting:
         np.add.at(self.counts[0], np.clip(positions, 0.0, work.grid.bins).astype(np.int64), 1)
         self.lowest.add(-positions)
 
-    def settle(self, acting: int) -> None:
-        """Book what was counted since the last time to the group whose samples it was."""
-        settle(self.partial, self.counts[1], self.work.edges, self.acting[acting])
-        self.counts[1, 0] -= self.skipped
-        self.acting[acting, 0] -= self.skipped
-        self.since = self.skipped = 0
+    def _settle(self) -> None:
+        settle(self.partial, self.counts[1], self.booked)
+        self.since = 0
 
-    def sketch(self, group: int) -> ScoreSketch:
+    def sketch(self) -> ScoreSketch:
         """What was counted."""
+        self._settle()
+        # A person's samples are with the group in which the person is claimed.
+        self.counts[1, 0] -= self.skipped
+        self.acting[self.group, 0] -= self.skipped
         return ScoreSketch(
-            groups=np.array([group], np.int64),
+            groups=np.array([self.group], np.int64),
             counts=self.counts[:, None, :],
             acting=self.acting,
-            failed=self.work.failed[:, group : group + 1],
+            failed=self.work.failed[:, self.group : self.group + 1],
             highest=Tail.of(self.tail[: self.held], self.work.tail, float(self.cut)),
             lowest=self.lowest.tail(),
         )

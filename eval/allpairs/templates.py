@@ -99,8 +99,10 @@ def design(
     for person, samples in enumerate(own):
         ready = samples[usable[samples]]
         if len(ready) < references:
-            failed_to_enroll += len(samples) >= references
-            too_few += len(samples) < references
+            # Whoever has no sample left to probe with would not be claimed anyway, but where one reference is all.
+            enough = len(samples) > references or len(samples) == references == 1
+            failed_to_enroll += enough
+            too_few += not enough
             enrolments.append([])
         elif references == 1:
             enrolments.append([(ready[i : i + 1], ready[i : i + 1]) for i in range(len(ready))])

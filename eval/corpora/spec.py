@@ -9,7 +9,7 @@ under `COUNTERSIGN_DATA` too.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from encode.errors import CorpusInvalid, CropInvalid
@@ -34,8 +34,11 @@ _CROPPED: dict[str, Callable[..., Corpus]] = {"folder": read_folder, "flat": rea
 READERS = (*_PLAIN, *_CROPPED, "olivetti")
 
 
-def open_corpus(spec: str) -> Corpus:
-    """The corpus that `spec` names. Raises CorpusInvalid for an unknown reader, CorpusMissing for a missing path."""
+def open_corpus(spec: str, *, also: Sequence[str] = ()) -> Corpus:
+    """The corpus that `spec` names. Raises CorpusInvalid for an unknown reader, CorpusMissing for a missing path.
+
+    `also` are readers that the caller knows besides, for the error to name.
+    """
     reader, colon, rest = spec.partition(":")
     if not colon:
         rest = spec
@@ -44,7 +47,7 @@ def open_corpus(spec: str) -> Corpus:
         return read_olivetti(corpus_path(rest) if rest else None, name="olivetti")
     if reader not in READERS:
         raise CorpusInvalid(
-            f"{reader!r} is not a corpus reader", field="corpus", fix=f"use one of {', '.join(READERS)}"
+            f"{reader!r} is not a corpus reader", field="corpus", fix=f"use one of {', '.join((*READERS, *also))}"
         )
     location, _, query = rest.partition("?")
     if not location:

@@ -3,6 +3,7 @@
 Both are small whatever the number of trials, so a run that never holds its trials can hand them over as counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +42,16 @@ class Band:
     far: FloatArray
     low: FloatArray
     high: FloatArray
+
+    @classmethod
+    def along(cls, points: Sequence[tuple[float, float]], intervals: IntervalAtFar) -> "Band":
+        """The stated intervals at `points` of a curve, (FAR, FRR) each, FAR ascending."""
+        ends = [intervals.frr_at_far(frr, far) for far, frr in points]
+        return cls(
+            far=np.array([far for far, _ in points]),
+            low=np.array([end.low for end in ends]),
+            high=np.array([end.high for end in ends]),
+        )
 
 
 @dataclass(frozen=True)
@@ -99,11 +110,16 @@ def thin(far: FloatArray, frr: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     `far` falls and `frr` rises, both (T,); points without a false accept are left out.
     """
-    along = norm.ppf(np.clip(frr, 1e-12, 1 - 1e-12)) - norm.ppf(np.clip(far, 1e-12, 1 - 1e-12))
-    wanted = np.linspace(along[0], along[-1], _DRAWN_POINTS)
-    kept = np.unique(np.searchsorted(along, wanted).clip(0, len(along) - 1))
+    kept = evenly(far, frr, _DRAWN_POINTS)
     kept = kept[far[kept] > 0]
     return far[kept], frr[kept]
+
+
+def evenly(far: FloatArray, frr: FloatArray, most: int) -> NDArray[np.intp]:
+    """Indices of at most `most` points of a curve, first and last among them, as evenly as in `thin`."""
+    along = norm.ppf(np.clip(frr, 1e-12, 1 - 1e-12)) - norm.ppf(np.clip(far, 1e-12, 1 - 1e-12))
+    wanted = np.linspace(along[0], along[-1], most)
+    return np.unique(np.searchsorted(along, wanted).clip(0, len(along) - 1))
 
 
 def _band(scores: SortedScores, intervals: IntervalAtFar) -> Band:
@@ -111,12 +127,7 @@ def _band(scores: SortedScores, intervals: IntervalAtFar) -> Band:
     accepted = np.unique(np.geomspace(1, max(0.6 * impostor.size, 1), _BAND_POINTS).astype(np.int64))
     thresholds = np.unique(impostor[impostor.size - accepted])[::-1]
     points = [(scores.far(float(at)), scores.frr(float(at))) for at in thresholds if np.isfinite(at)]
-    ends = [intervals.frr_at_far(frr, far) for far, frr in points]
-    return Band(
-        far=np.array([far for far, _ in points]),
-        low=np.array([end.low for end in ends]),
-        high=np.array([end.high for end in ends]),
-    )
+    return Band.along(points, intervals)
 
 
 def _histogram(scores: SortedScores) -> ScoreHistogram:

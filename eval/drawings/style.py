@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -61,6 +62,7 @@ _STAND_INS = Palette(
 Plot = Callable[[Figure, Palette], None]
 
 _PNG_DPI = 200  # twice what a screen shows
+_LETTERS_PER_INCH = 13  # of a title in a font of common width
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,11 @@ class Drawing:
         paths = folder / f"{self.name}.svg", folder / f"{self.name}.png"
         with mpl.rc_context({**_style(LIGHT), "svg.hashsalt": self.name}):
             figure = self._figure(LIGHT)
-            title = figure.suptitle(f"{self.title}\n{subject}".strip(), x=0.015, ha="left", fontsize=9.5)
+            width, height = self.size
+            lines = [line for text in (self.title, subject) for line in wrap(text, int(_LETTERS_PER_INCH * width))]
+            title = figure.suptitle("\n".join(lines), x=0.015, ha="left", fontsize=9.5)
             title.set_parse_math(False)  # names are from outside, and a $ in one is no formula
-            figure.set_size_inches(self.size[0], self.size[1] + 0.5)
+            figure.set_size_inches(width, height + 0.1 + 0.2 * len(lines))
             paths[0].write_text(_svg(figure, transparent=False), encoding="utf-8")
             figure.savefig(paths[1], dpi=_PNG_DPI, metadata={"Software": None})
         return paths

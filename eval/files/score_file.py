@@ -11,6 +11,7 @@ source        the person who made the probe, null where nobody knows
 protocol      how the trials came about                (dictionary of one string)
 split         part of a split that the claimed person is in
 group_*       what is known of the claimed person, for rates by group
+source_*      (source_split, source_group_*) the same of who made the probe; written where not all of them are claimed
 
 Reading needs `score` and `kind`. Without `claim` nobody knows who was claimed, and trials can only be taken as
 independent; without `draw` there was one; without `probe` every row has its own; without `failed` none failed. `model`
@@ -34,7 +35,19 @@ SCORES = "scores.parquet"
 
 COLUMNS = ("claim", "draw", "probe", "kind", "score", "failed", "model_digest")
 REQUIRED = ("score", "kind")
-OPTIONAL = ("claim", "draw", "probe", "failed", "model_digest", "model", "source", "protocol", "split", "group_*")
+OPTIONAL = (
+    "claim",
+    "draw",
+    "probe",
+    "failed",
+    "model_digest",
+    "model",
+    "source",
+    "protocol",
+    "split",
+    "group_*",
+    "source_*",
+)
 
 _PROTOCOL_FIX = "choose one with --protocol, that of development scores with --development-protocol"
 
@@ -69,6 +82,8 @@ def write_scores(table: ScoreTable, path: Path) -> None:
             known = sorted(set(values))
             code = np.array([known.index(value) for value in values], dtype=np.int32)
             columns[column] = named(code[table.claim], known)
+            if table.source is not None and np.setdiff1d(table.source[table.source >= 0], table.claim).size:
+                columns[f"source_{column}"] = named(np.where(table.source < 0, -1, code[table.source]), known)
     # Scores rarely repeat: a dictionary of them would only be built to be thrown away.
     coded = [name for name in columns if name not in ("score", "failed")]
     pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=coded)
@@ -116,7 +131,7 @@ def read_scores(
     if people and "source" in columns:
         source, people = _sources(columns, people)
     of_people = {
-        column: _of_people(columns, column, claim, people)
+        column: _of_people(columns, column, claim, source, people)
         for column in columns.column_names
         if people and (column == "split" or column.startswith("group_"))
     }
@@ -176,11 +191,22 @@ def _sources(columns: Columns, people: list[str]) -> tuple[Indices, list[str]]:
     return np.array([*(number[name] for name in names), -1], dtype=np.int32)[codes], list(number)
 
 
-def _of_people(columns: Columns, column: str, claim: Indices, people: list[str]) -> tuple[str, ...]:
+def _of_people(
+    columns: Columns, column: str, claim: Indices, source: Indices | None, people: list[str]
+) -> tuple[str, ...]:
     """The value of each of `people`, empty where unknown. Raises TrialsError if a person has two."""
     codes, names = columns.names(column, nulls=True)
+    person = claim
+    if source is not None and f"source_{column}" in columns:
+        further, others = columns.names(f"source_{column}", nulls=True)
+        number = {name: index for index, name in enumerate(names)}
+        for name in others:
+            number.setdefault(name, len(number))
+        names, known = list(number), source >= 0
+        same = np.array([*(number[name] for name in others), -1], dtype=np.int32)[further[known]]
+        codes, person = np.concatenate([codes, same]), np.concatenate([claim, source[known]])
     value = np.full(len(people), -1, dtype=np.int32)
-    value[claim] = codes
-    if (conflict := np.flatnonzero(value[claim] != codes)).size:
-        raise columns.wrong(column, f"{people[claim[conflict[0]]]!r} has two values", fix="a person has one")
+    value[person] = codes
+    if (conflict := np.flatnonzero(value[person] != codes)).size:
+        raise columns.wrong(column, f"{people[person[conflict[0]]]!r} has two values", fix="a person has one")
     return tuple(names[code] if code >= 0 else "" for code in value)

@@ -115,7 +115,7 @@ def require_apart(development: ScoreTable, test: ScoreTable) -> None:
 
 def _tested(table: ScoreTable) -> ScoreTable:
     """The trials of test people; of folds, in which everybody is tested once, and without a split, all of them."""
-    if not table.splits or not any(table.splits) or table.source is None:
+    if not table.splits or not any(table.splits) or (table.source is None and table.counts[TrialKind.RANDOM]):
         return table
     parts = parts_of(table.splits)
     return table_within(table, parts[0].test) if len(parts) == 1 else table

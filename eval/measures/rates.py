@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -192,8 +192,14 @@ def equal_error_by_person(genuine: Trials, impostor: Trials) -> NDArray[np.float
     Every enrolment has a threshold of its own: a person's rate is the mean over the draws of references, as in the
     signature competitions (Yeung et al. 2004). Set after the fact on the very trials, such a threshold shows what
     normalisation could still gain, not what a service would do.
+
+    A curve of a single genuine probe has an EER of half the share of impostors above it, which says nothing of a
+    threshold: where an enrolment has one such probe (leave one out), each person's enrolments are taken together.
     """
     people = np.union1d(genuine.claimed, impostor.claimed)
+    enrolments = np.unique(genuine.claim.astype(np.int64) << 32 | genuine.draw).size
+    if len(genuine) < 2 * enrolments:
+        genuine, impostor = (replace(trials, draw=np.zeros_like(trials.draw)) for trials in (genuine, impostor))
     rates: list[list[float]] = [[] for _ in people]
     for draw in np.union1d(genuine.draw, impostor.draw):
         own = zip(genuine.of_draw(draw).by_person(people), impostor.of_draw(draw).by_person(people), strict=True)

@@ -19,6 +19,7 @@ CHANCE = 0.05
 """A difference with a lower p (Holm's, over models) is called more than chance."""
 
 _CURVE_POINTS = 1000
+_NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def render_comparison(results: ComparisonResults, tables: Mapping[str, ScoreTabl
         ],
         repeat=list(_facts(results)),
         signed=_signed,
-        chance=lambda p: _p(p).removeprefix("= "),
+        chance=lambda p: _p(p).removeprefix(f"={_NO_BREAK}"),
         CHANCE=CHANCE,
     )
 
@@ -83,7 +84,7 @@ def _summary(block: KindComparison) -> Iterator[str]:
         else:
             what = f"The equal error rate of {one.name} is {points} {'below' if one.value < 0 else 'above'} {first}’s"
         verdict = "more than chance" if one.p_holm < CHANCE else "which chance alone could make"
-        yield f"{what} ({span}): {verdict} (p {_p(one.p_holm)})."
+        yield f"{what} ({span}): {verdict} (p{_NO_BREAK}{_p(one.p_holm)})."
 
 
 def _overlay(kind: TrialKind, tables: Mapping[str, ScoreTable]) -> Markup:
@@ -110,4 +111,4 @@ def _signed(share: float) -> str:
 
 
 def _p(p: float) -> str:
-    return f"= {p:.2g}" if p >= 0.0001 else "< 0.0001"
+    return f"={_NO_BREAK}{p:.2g}" if p >= 0.0001 else f"<{_NO_BREAK}0.0001"

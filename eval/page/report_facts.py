@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from eval.page.wording import interval, percent
 from eval.results.results import ProtocolFacts, Results
@@ -29,7 +30,12 @@ def subject(results: Results) -> str:
     """Model on data, for titles."""
     if results.corpus:
         return f"{results.bundle.name} on {results.corpus.name}"
-    return f"{results.bundle.name} from {' and '.join(results.scores.files)}" if results.scores else results.bundle.name
+    name = results.bundle.name
+    if not results.scores:
+        return name
+    files = " and ".join(results.scores.files)
+    # Scores that name no model are called by their file.
+    return files if name in (files, PurePath(files).stem) else f"{name} from {files}"
 
 
 def size(results: Results) -> str:
@@ -48,6 +54,8 @@ def measured_facts(results: Results) -> Iterator[Fact]:
     """Where the trials came from, what failed, and how intervals were made."""
     protocol = results.protocol
     yield Fact("Trials", tuple(text for text in (_sentence(RULES[protocol.rule]), protocol.note) if text))
+    if protocol.rule == "all versus all" and protocol.references:
+        yield Fact("Templates", (_templates(protocol),))
     if protocol.references and protocol.rule == "references":
         yield Fact("References per person", (f"{protocol.references}{_pool(protocol)}",))
     if protocol.draws and protocol.rule == "references":
@@ -59,7 +67,9 @@ def measured_facts(results: Results) -> Iterator[Fact]:
             skilled = f"all {results.corpus.forgeries:,} forgeries, each against the person it imitates"
             yield Fact("Skilled probes", (skilled,))
     if scale := results.scale:
-        yield Fact("Comparisons", (f"{scale.comparisons:,}: {scale.templates:,} templates, {scale.samples:,} samples",))
+        counted = f"{scale.comparisons:,}: {scale.templates:,} templates, {scale.samples:,} samples"
+        forged = results.corpus.forgeries if results.corpus else 0
+        yield Fact("Comparisons", (counted, "forgeries are left out") if forged else (counted,))
         yield Fact(
             "How scores were kept",
             (
@@ -125,6 +135,13 @@ def _pool(protocol: ProtocolFacts) -> str:
     if protocol.reference_pool:
         return f", from the first {protocol.reference_pool} samples in order"
     return f", from what the corpus offers for it: {protocol.reference_rule}" if protocol.reference_rule else ""
+
+
+def _templates(protocol: ProtocolFacts) -> str:
+    if protocol.references == 1:
+        return "each sample by itself, which is no probe against its own template"
+    most = f"up to {protocol.draws} per person" if protocol.draws and protocol.draws > 1 else "one per person"
+    return f"{most}, of {protocol.references} references drawn by seed {protocol.seed}, which are no probes against it"
 
 
 def _zero_effort(protocol: ProtocolFacts) -> str:

@@ -91,9 +91,11 @@ def summary(kind: TrialKind, block: KindResults) -> Iterator[str]:
             f"{counts.impostor_comparisons:,} distinct impostor comparisons."
         )
     if any(row.beyond_evidence for row in block.frr_at_far):
+        # Rows of thresholds set beforehand are marked by the evidence of whoever set them.
+        chosen = "" if best.threshold_chosen == "a posteriori" else ", where thresholds are chosen after the fact"
         yield (
-            f"So many comparisons can show false-accept rates down to {percent(lowest_supported_far(block))}; "
-            "rows below that, marked †, rest on too few errors to be relied on."
+            f"So many comparisons can show false-accept rates down to {percent(lowest_supported_far(block))}; rows "
+            f"below that{chosen}, marked †, rest on too few errors to be relied on."
         )
     else:
         strictest = min(block.frr_at_far, key=lambda row: row.far)

@@ -17,7 +17,7 @@ ERRORS_AT = 0.01
 
 
 def percent(rate: float) -> str:
-    """A share in [0, 1] as a percentage of about two significant digits: 12.3 %, 1.50 %, 0.0064 %."""
+    """A share in [0, 1] as a percentage of about two significant digits: 12.3 %, 1.50 %, 0.0064 %, 0.000094 %."""
     value = 100 * rate
     if value in (0.0, 100.0):
         digits = f"{value:.0f}"
@@ -26,7 +26,7 @@ def percent(rate: float) -> str:
     elif value >= 0.1:
         digits = f"{value:.2f}"
     else:
-        digits = f"{value:.2g}" if value >= 0.0001 else f"{value:.1e}"
+        digits = _plainly(float(f"{value:.2g}")) if value >= 1e-7 else f"{value:.1e}"
     return f"{digits}{SPACE}%"
 
 
@@ -48,8 +48,7 @@ def ends(low: float, high: float) -> str:
 
 def level(far: float) -> str:
     """A rate that somebody chose, without digits nobody asked for: 7.5 %, 0.1 %, 0.0001 %."""
-    digits = f"{100 * far:.12f}".rstrip("0").rstrip(".") if far >= 1e-12 else f"{100 * far:g}"
-    return f"{digits}{SPACE}%"
+    return f"{_plainly(100 * far) if far >= 1e-12 else f'{100 * far:g}'}{SPACE}%"
 
 
 def score(value: float) -> str:
@@ -83,6 +82,11 @@ def headline(block: KindResults) -> OperatingPoint:
 def errors_row(block: KindResults) -> OperatingPoint:
     """The row of FAR 1 %, or the headline's where that was not asked for."""
     return next((row for row in block.frr_at_far if row.far == ERRORS_AT), headline(block))
+
+
+def _plainly(value: float) -> str:
+    """Without an exponent or closing zeros."""
+    return f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def _below_whole(value: float) -> str:

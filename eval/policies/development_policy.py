@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from encode.bundle import Bundle
-from encode.errors import FieldMissing, TrialsError
+from encode.errors import CorpusInvalid, FieldMissing, TrialsError
 from encode.sample import Modality
 from enroll.memory_store import MemoryStore
 from eval.corpora.corpus import Corpus, Row
@@ -57,13 +57,16 @@ def development_policy(
 
     Raises
     ------
-    TrialsError where there are too few people or samples for any threshold; others as :func:`build_policy`.
+    CorpusInvalid where forgers are asked for and there are none; TrialsError where there are too few people or samples
+    for any threshold; others as :func:`build_policy`.
     """
     modality = bundle.manifest.modality
     model = load_model(bundle.path)
     verifier = Verifier({modality: model}, MemoryStore())
     rows = [row for row in corpus.rows if row.modality is modality]
     chosen = impostor or (TrialKind.SKILLED if any(row.kind == "forgery" for row in rows) else TrialKind.RANDOM)
+    if chosen is TrialKind.SKILLED:
+        require_forgeries(corpus, field="impostor")
     enrolled_with = references or _references(rows, least=model.identity.minimum)
     protocol = Protocol(
         references=enrolled_with,
@@ -84,6 +87,14 @@ def development_policy(
         versions=versions,
         seed=seed,
     )
+
+
+def require_forgeries(corpus: Corpus, *, field: str) -> None:
+    """Raise CorpusInvalid, naming the option `field`, where there are no forgeries to set thresholds against."""
+    if all(row.kind == "genuine" for row in corpus.rows):
+        raise CorpusInvalid(
+            f"{corpus.name} holds no forgeries to set thresholds against", field=field, fix="set them against random"
+        )
 
 
 def policy_of_scores(

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from encode.bundle import Bundle
-from encode.errors import CorpusInvalid, CorpusOverlap, PolicyMismatch, TrialsError, WrongModality
+from encode.errors import CorpusInvalid, CorpusOverlap, FieldMissing, PolicyMismatch, TrialsError, WrongModality
 from eval.corpora.corpus import Corpus
 from eval.files.score_file import SCORES, read_scores
-from eval.plans.parts import DEVELOPMENT, table_within
+from eval.plans.parts import DEVELOPMENT, TEST, table_within
+from eval.plans.splits import TRAINING
 from eval.trials import ScoreTable, TrialKind
 from eval.verdicts.gate import RESULTS, read_measured
 
@@ -37,12 +38,13 @@ def development_corpus(corpus: Corpus, bundle: Bundle, part: str | None = None) 
 
     Parameters
     ----------
-    part : the value of their `split`; None takes `development` where there is one and everybody otherwise, `all`
-        everybody.
+    part : the value of their `split`; None takes `development` where there is one and everybody where nobody is kept
+        for test or training, `all` everybody.
 
     Raises
     ------
-    CorpusOverlap : somebody is in two parts, or the people trained the model; CorpusInvalid : nobody is in the part.
+    CorpusOverlap : somebody is in two parts, or the people trained the model; CorpusInvalid : nobody is in the part;
+    FieldMissing : people are for test or training, none for development, and no part is named.
     """
     parts: dict[str, set[str]] = {}
     for row in corpus.rows:
@@ -73,7 +75,7 @@ def development_scores(path: Path, bundle: Bundle, part: str | None = None) -> D
     ------
     PolicyMismatch : another model made them; WrongModality : the corpus is of another modality than `bundle` reads.
     TrialsError : they do not tell their corpus, or not who is in the part asked for.
-    CorpusOverlap : the people trained the model.
+    CorpusOverlap : the people trained the model. FieldMissing : as of :func:`development_corpus`.
     """
     file = path / SCORES if path.is_dir() else path
     table = read_scores(file)
@@ -98,7 +100,13 @@ def development_scores(path: Path, bundle: Bundle, part: str | None = None) -> D
 
 
 def _chosen(part: str | None, parts: set[str]) -> str | None:
-    """The part to keep; None for everybody."""
+    """The part to keep; None for everybody. Raises FieldMissing where some people are kept for another use."""
+    if part is None and DEVELOPMENT not in parts and (reserved := sorted(parts & {TEST, *TRAINING})):
+        raise FieldMissing(
+            f"people are split, some are for {' and '.join(reserved)}, and nobody is for development",
+            field="split",
+            fix="name the part that may set thresholds, or all for everybody",
+        )
     if part is None:
         return DEVELOPMENT if DEVELOPMENT in parts else None
     return None if part == EVERYBODY else part

@@ -1,13 +1,13 @@
 """Score tables of several models in one numbering of people and samples, so that resamples of people are the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encode.errors import TrialsError
-from eval.trials import ScoreTable
+from eval.trials import KINDS, ScoreTable, TrialKind
 
 Indices = NDArray[np.int32]
 
@@ -15,7 +15,8 @@ Indices = NDArray[np.int32]
 def align(tables: Mapping[str, ScoreTable]) -> dict[str, ScoreTable]:
     """The same tables with `people` and `samples` the sorted names of all of them.
 
-    Raises TrialsError unless every table claims the same people.
+    Who made the probes is kept where every table tells: resampling people in both roles for one model and in one role
+    for another would pair nothing. Raises TrialsError unless every table claims the same people.
     """
     for name, table in tables.items():
         if len(table) and table.claim[0] < 0:
@@ -25,10 +26,21 @@ def align(tables: Mapping[str, ScoreTable]) -> dict[str, ScoreTable]:
     people = sorted({person for table in tables.values() for person in table.people})
     samples = sorted({sample for table in tables.values() for sample in table.samples})
     aligned = {name: _renumbered(table, people, samples) for name, table in tables.items()}
+    if any(table.source is None for table in aligned.values()):
+        aligned = {name: replace(table, source=None) for name, table in aligned.items()}
     (first, reference), *others = aligned.items()
     for name, table in others:
         _require_same_people(first, reference, name, table)
     return aligned
+
+
+def same_claimed(tables: Iterable[ScoreTable], kind: TrialKind) -> bool:
+    """Whether genuine trials and those of `kind` claim the same people in every table; else no resample is shared."""
+    claimed = [
+        np.unique(table.claim[np.isin(table.kind, [KINDS.index(TrialKind.GENUINE), KINDS.index(kind)])])
+        for table in tables
+    ]
+    return all(np.array_equal(claimed[0], other) for other in claimed)
 
 
 def trials_apart(first: ScoreTable, second: ScoreTable) -> int:

@@ -19,9 +19,9 @@ from eval.resampling.bootstrap import DEFAULT_REPLICATES, PersonBootstrap, share
 from eval.resampling.intervals import CONFIDENCE
 from eval.resampling.replicates import FloatArray, Replicates
 from eval.results.kind_results import KindResults
-from eval.run import software_versions
+from eval.software import software_versions
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
-from eval.verdicts.aligned import align, trials_apart
+from eval.verdicts.aligned import align, same_claimed, trials_apart
 from eval.verdicts.comparison_results import (
     COMPARISON,
     ComparedModel,
@@ -104,12 +104,14 @@ def compare(
     found = [*notes, *_trial_notes(aligned)]
     for kind in IMPOSTOR_KINDS:
         having = {name: table for name, table in aligned.items() if table.counts[kind]}
-        if len(having) == len(aligned):
+        if len(having) == len(aligned) and not same_claimed(having.values(), kind):
+            found.append(f"Not every model has genuine or {kind.value} trials of the same people: not compared.")
+        elif len(having) == len(aligned):
             blocks[kind] = _compared(having, kind, sorted(set(fars), reverse=True), replicates, seed, quiet)
         elif having:
             found.append(f"Only {', '.join(having)} has {kind.value} impostor trials: that kind is not compared.")
     if not blocks:
-        raise TrialsError("there is no kind of impostor that every model was measured against")
+        raise TrialsError("there is no kind of impostor that every model was measured against on the same people")
     results = ComparisonResults(
         created=datetime.now(UTC).replace(microsecond=0),
         models=tuple(ComparedModel(name=name, model_digest=table.model_digest) for name, table in aligned.items()),

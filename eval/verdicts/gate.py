@@ -103,10 +103,19 @@ def judge(
     accept_thin_evidence: bool = False,
     accept_training_data: bool = False,
 ) -> Verdict:
-    """Hold `requirement` against what was measured. Raises FieldInvalid where its path leads nowhere."""
+    """Hold `requirement` against what was measured.
+
+    Raises FieldInvalid where its path leads nowhere, or its limit is one that no rate can miss or none can meet.
+    """
     found = find(document, requirement.steps)
+    if found.is_share and abs(requirement.limit) > 1:
+        raise FieldInvalid(
+            f"{requirement.path} is a share, and {requirement.limit:g} of it is {100 * requirement.limit:g} %",
+            field="require",
+            fix=f"for {requirement.limit:g} % write {requirement.limit:g}%",
+        )
     held = requirement.comparison.holds(found.value, requirement.limit)
-    thin = [(reason, accept_thin_evidence) for reason in _thin_evidence(document, found)]
+    thin = [(reason, accept_thin_evidence) for reason in (*_thin_evidence(document, found), *_thin_test(found))]
     flattered = [(reason, accept_training_data) for reason in _training_data(document)]
     reasons = tuple(reason for reason, accept in (*thin, *flattered) if not accept)
     accepted = tuple(reason for reason, accept in (*thin, *flattered) if accept)
@@ -174,6 +183,24 @@ def _thin_evidence(document: dict[str, Any], found: Found) -> Iterator[str]:
         # A hair less, as in `verify.policy`: 30 / 0.001 is a little above 30,000 in binary.
         needed = math.ceil(ERRORS_NEEDED / row[asked] * (1 - 1e-9))
         yield f"it rests on too few {noun}: the rule of 30 needs {needed:,}{has}"
+
+
+def _thin_test(found: Found) -> Iterator[str]:
+    """The FAR of a threshold set beforehand needs as many comparisons of the people measured as setting it does.
+
+    Not so the upper end of its interval, which few comparisons only raise.
+    """
+    row = next((block for block in found.passed if "target_far" in block), None)
+    if row is None or "achieved_far" not in found.names or found.end == "high":
+        return
+    around: dict[str, int] = next(
+        (block["trials"] for block in reversed(found.passed) if isinstance(block.get("trials"), dict)), {}
+    )
+    # The block's count spans all folds, and the rate's own counts every draw: the lower is nearer.
+    available = min(around.get("impostor_comparisons", math.inf), row["achieved_far"].get("trials", math.inf))
+    needed = math.ceil(ERRORS_NEEDED / row["target_far"] * (1 - 1e-9))
+    if available < needed:
+        yield f"too few comparisons show that FAR: the rule of 30 needs {needed:,}, there are {available:,}"
 
 
 def _available(

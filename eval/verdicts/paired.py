@@ -56,10 +56,13 @@ def paired_difference(
     value = second - first
     spread = float(np.sqrt(people / (people - 1)) * np.std(replicates[1] - replicates[0]))
     within = float(student_t.ppf((1 + confidence) / 2, people - 1))
+    # Rounding aside, all resamples agree: every person tells the same. No test on P signs can do better than 2 / 2^P.
+    least = 2.0 ** (1 - people) if spread < 1e-12 and abs(value) > 1e-12 else 0.0
     # One spread for both, so that the interval and p never disagree on whether 0 is possible.
     spread = max(spread, rule_of_three(comparisons) / within)
-    p = 2 * float(student_t.sf(abs(value) / spread, people - 1))
-    return PairedDifference(value, max(value - within * spread, -1.0), min(value + within * spread, 1.0), p)
+    reach = within * spread if least < 1 - confidence else max(within * spread, abs(value))
+    p = max(2 * float(student_t.sf(abs(value) / spread, people - 1)), least)
+    return PairedDifference(value, max(value - reach, -1.0), min(value + reach, 1.0), p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

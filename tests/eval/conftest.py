@@ -45,7 +45,7 @@ class BytesEncoder:
         return inputs.reshape(len(inputs), SIZE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_verifier() -> Callable[..., Verifier]:
     """A real verifier over the stand-in encoder; `within` is the model's within-person standard deviation."""
 
@@ -64,7 +64,7 @@ def make_verifier() -> Callable[..., Verifier]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_corpus() -> Callable[..., Corpus]:
     """People p000… with `samples` genuine samples each and `forgeries`; ids in `unreadable` hold no bytes."""
 
@@ -100,7 +100,7 @@ def make_corpus() -> Callable[..., Corpus]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_trials() -> Callable[..., Trials]:
     """Trials from a matrix of scores, one row a person; every column is another probe of that person's."""
 
@@ -113,7 +113,7 @@ def make_trials() -> Callable[..., Trials]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_table(make_trials: Callable[..., Trials]) -> Callable[..., ScoreTable]:
     """A score table from one matrix of scores (people, probes) per kind."""
 
@@ -144,3 +144,9 @@ def measured() -> dict[str, Any]:
     """A whole results.json as data, with every block that a run on a corpus can have."""
     found: dict[str, Any] = json.loads(Path(__file__).with_name("measured.json").read_text())
     return found
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages hold empty figures: drawing them is most of a run's time, and these tests look at something else."""
+    monkeypatch.setattr("eval.drawings.style.Drawing.inline", lambda _: "<svg></svg>")

@@ -164,7 +164,7 @@ def test_a_corpus_the_model_was_made_from_is_called_that(people: Path, tmp_path:
         (("folder:{people}", "--reference-pool", 2), 3, "reference_pool"),
         (("folder:{people}", "--bundle", "absent"), 6, "manifest.json"),
         (("folder:{people}", "--out", "{people}/p0/1.png"), 8, "cannot be written"),
-        (("folder:{people}", "--write-policy", "skilled"), 9, "skilled impostor comparisons"),
+        (("folder:{people}", "--write-policy", "skilled"), 3, "holds no forgeries to set thresholds against"),
         (("folder:{people}", "--draws", 0), 2, "draws"),
     ],
 )

@@ -31,7 +31,7 @@ MakeCorpus, MakeVerifier = Callable[..., Corpus], Callable[..., Verifier]
 COMMAND = "countersign eval run folder:people --bundle models/face --out runs/<1>"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def policy(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> Policy:
     corpus = make_corpus(people=12, samples=7, seed=9)
     found = evaluate(corpus, make_verifier(), Modality.FACE, Protocol(draws=2), replicates=50, quiet=True)
@@ -45,7 +45,7 @@ def policy(make_corpus: MakeCorpus, make_verifier: MakeVerifier) -> Policy:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evaluation(make_corpus: MakeCorpus, make_verifier: MakeVerifier, policy: Policy) -> Evaluation:
     corpus = make_corpus(people=12, samples=8, forgeries=4, unreadable=["p002/g03", "p003/g00"])
     return evaluate(
@@ -60,14 +60,25 @@ def evaluation(make_corpus: MakeCorpus, make_verifier: MakeVerifier, policy: Pol
     )
 
 
+@pytest.fixture(scope="module")
+def written(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    """Its results.json, scores.parquet and report.html, in a folder made for them."""
+    return evaluation.write(tmp_path_factory.mktemp("run") / "new" / "folder")
+
+
+@pytest.fixture(scope="module")
+def html(written: tuple[Path, ...]) -> str:
+    return written[2].read_text(encoding="utf-8")
+
+
 def test_the_schema_in_docs_is_the_models() -> None:
     """Written by: python -c 'from eval.results.results import schema_text; print(schema_text(), end="")'."""
     assert SCHEMA.read_text(encoding="utf-8") == schema_text()
     Draft202012Validator.check_schema(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def test_results_validate_and_hold_what_the_scores_say(evaluation: Evaluation, tmp_path: Path) -> None:
-    results_path, scores_path, _ = evaluation.write(tmp_path / "new" / "folder")
+def test_results_validate_and_hold_what_the_scores_say(evaluation: Evaluation, written: tuple[Path, ...]) -> None:
+    results_path, scores_path, _ = written
     results = json.loads(results_path.read_text(encoding="utf-8"))
     Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(results)
     assert Results.model_validate(results) == evaluation.results
@@ -113,6 +124,7 @@ def test_each_kind_has_its_own_rates_by_one_threshold_and_by_each_persons(evalua
     assert "person" in evaluation.results.protocol.interval
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("pool", "rule", "recorded"),
     [
@@ -137,8 +149,7 @@ def test_the_protocol_says_which_samples_were_references(
     assert "all 12 forgeries, each against the person it imitates" in page.text
 
 
-def test_the_overview_shows_either_kind_alike(evaluation: Evaluation, tmp_path: Path) -> None:
-    html = evaluation.write(tmp_path)[2].read_text(encoding="utf-8")
+def test_the_overview_shows_either_kind_alike(evaluation: Evaluation, html: str) -> None:
     overview = re.sub(r"<[^>]+>", "\n", html[html.index('id="glance"') : html.index('id="random"')])
     for block in (evaluation.results.random, evaluation.results.skilled):
         assert block is not None
@@ -197,8 +208,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_report_is_one_whole_page_that_loads_nothing(evaluation: Evaluation, tmp_path: Path) -> None:
-    html = evaluation.write(tmp_path)[2].read_text(encoding="utf-8")
+def test_the_report_is_one_whole_page_that_loads_nothing(evaluation: Evaluation, html: str) -> None:
     page = Page(html)
     assert page.open == []
     assert page.loads == []
@@ -221,14 +231,14 @@ def test_the_report_is_one_whole_page_that_loads_nothing(evaluation: Evaluation,
         assert text in page.text
 
 
-def test_the_report_gives_colours_to_the_page_alone(evaluation: Evaluation, tmp_path: Path) -> None:
+def test_the_report_gives_colours_to_the_page_alone(html: str) -> None:
     """A colour fixed inside a figure would be wrong in light or in dark."""
-    html = evaluation.write(tmp_path)[2].read_text(encoding="utf-8")
     for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
         assert "var(--" in svg
         assert not re.findall(r"(?:fill|stroke): #", svg)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_unwritable_folder_is_a_clear_error(evaluation: Evaluation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):

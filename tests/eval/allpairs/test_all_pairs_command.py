@@ -1,4 +1,4 @@
-"""`countersign eval all-pairs`: from an embedding file and a bundle to results.json and histogram.parquet."""
+"""`countersign eval all-pairs`: from an embedding file and a bundle to results, histogram and report."""
 
 import json
 from collections.abc import Callable
@@ -40,9 +40,11 @@ def measured(*words: object) -> Any:
     return CliRunner().invoke(app, ["eval", "all-pairs", *map(str, words)])
 
 
-def test_results_and_histogram_are_written(embeddings: Path, seal_tiny: Callable[..., Any], tmp_path: Path) -> None:
+def test_results_histogram_and_report_are_written(
+    embeddings: Path, seal_tiny: Callable[..., Any], tmp_path: Path
+) -> None:
     bundle, out = seal_tiny(tmp_path / "bundle").path, tmp_path / "out"
-    found = measured(embeddings, "--bundle", bundle, "--out", out, "--workers", 2)
+    found = measured(embeddings, "--bundle", bundle, "--out", out, "--workers", 2, "--figures")
     assert found.exit_code == 0, found.output
     results = Results.model_validate_json((out / "results.json").read_text())
     block, scale = results.random, results.scale
@@ -65,6 +67,12 @@ def test_results_and_histogram_are_written(embeddings: Path, seal_tiny: Callable
     assert not (out / PARTS).exists()
     assert results.failures is not None
     assert results.failures.by_reason == {"IMAGE_CORRUPT": 1}
+    assert {"numba", "dask"} <= set(results.software)
+    page = (out / "report.html").read_text()
+    for text in ("Every template against every sample", "158 templates, 158 samples", "32 groups", "numba", "DET."):
+        assert text in page
+    names = {f"random-{name}.{suffix}" for name in ("det", "roc", "scores") for suffix in ("svg", "png")}
+    assert {path.name for path in (out / "figures").iterdir()} == names
     assert "158 templates" not in found.output
     assert f"{scale.comparisons:,} comparisons" in found.output
 

@@ -147,6 +147,27 @@ def test_thresholds_meet_their_target_and_are_a_bin_from_the_exact_ones(
     assert rates.false_accepts(at_far)[1]
 
 
+@given(
+    st.lists(st.floats(-30.0, 10.0, width=32), min_size=1, max_size=60),
+    st.lists(st.floats(-30.0, 10.0, width=32), min_size=1, max_size=60),
+    TARGETS,
+    st.integers(1, 80),
+)
+def test_scores_below_the_grid_make_no_rate_too_low(
+    genuine: list[float], impostor: list[float], target: float, limit: int
+) -> None:
+    genuine = sorted(set(genuine))  # ties at its end can leave a tail empty
+    rates, exact = rates_of(genuine, impostor, limit)
+    at_far, at_frr = rates.threshold_at_far(target), rates.threshold_at_frr(target)
+    assert exact.far(at_far) <= target
+    assert exact.frr(at_frr) <= target
+    for position in (at_far, at_frr, 0.0, -7.5, 0.5):
+        accepts, accepts_exactly = rates.false_accepts(position)
+        rejects, rejects_exactly = rates.false_rejects(position)
+        assert accepts == exact.false_accepts(position) if accepts_exactly else accepts >= exact.false_accepts(position)
+        assert rejects == exact.false_rejects(position) if rejects_exactly else rejects >= exact.false_rejects(position)
+
+
 @given(SCORES, SCORES)
 def test_the_area_lies_within_its_bound(genuine: list[float], impostor: list[float]) -> None:
     rates, exact = rates_of(genuine, impostor, 5)
@@ -185,6 +206,19 @@ def test_draws_are_those_of_the_derived_protocol(make_people: Callable[..., Any]
     assert templates.failed[0].sum() == sum((~usable[c.genuine]).sum() for c in plan.claims)
     assert templates.people == len({claim.person for claim in plan.claims})
     assert templates.failed_to_enroll == len(plan.failed_to_enroll)
+
+
+@pytest.mark.parametrize(("samples", "references", "enroll"), [(3, 3, 0), (4, 3, 1), (1, 1, 1)])
+def test_whoever_could_not_be_claimed_anyway_did_not_fail_to_enroll(
+    make_people: Callable[..., Any], samples: int, references: int, enroll: int
+) -> None:
+    people = make_people()
+    own = np.flatnonzero(people.owner == 0)
+    people.owner[own[samples:]] = 1
+    usable = np.ones(len(people.owner), np.bool_)
+    usable[own[: samples - references + 1]] = False
+    found = people.prepared(people.model("pooled"), usable=usable, references=references).templates
+    assert (found.failed_to_enroll, found.too_few_samples) == (enroll, 1 - enroll)
 
 
 @pytest.mark.parametrize(

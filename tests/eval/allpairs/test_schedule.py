@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from encode.errors import ConfigError, TrialsError
+from eval.allpairs.kernel import settle
 from eval.allpairs.parts import INPUTS, PARTS, Parts, work_digest
 from eval.allpairs.prepare import Prepared
 from eval.allpairs.run import AllPairs, count_all
@@ -33,6 +34,25 @@ def test_any_number_of_workers_counts_the_same(run: Prepared, expected: ScoreSke
     assert expected.comparisons > 10_000
     assert not expected.highest.is_complete
     assert count_all(run, AllPairs(workers=workers)) == expected
+
+
+def test_counts_are_settled_before_they_overflow(
+    run: Prepared, expected: ScoreSketch, counted: Callable[[Prepared], ScoreSketch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[int] = []
+
+    def noted(*arrays: Any) -> None:
+        settled.append(int(arrays[0].sum()))
+        settle(*arrays)
+
+    monkeypatch.setattr("eval.allpairs.task.MOST_COUNTED", 300)
+    monkeypatch.setattr("eval.allpairs.task.SAMPLES", 50)
+    monkeypatch.setattr("eval.allpairs.task.settle", noted)
+    found = counted(run)
+    assert found.trials.tolist() == expected.trials.tolist()
+    assert found.acting.sum(axis=1).tolist() == expected.acting.sum(axis=1).tolist()
+    assert len(settled) > run.work.groups
+    assert max(settled) <= 300
 
 
 def test_a_run_goes_on_where_it_was_interrupted(run: Prepared, expected: ScoreSketch, tmp_path: Path) -> None:
@@ -128,6 +148,33 @@ def test_a_worker_that_is_killed_costs_time_and_no_counts(run: Prepared, expecte
     choice = AllPairs(scheduler=cluster.scheduler_address)
     assert count_all(run, choice, progress=kill_one, task=slowly) == expected
     assert killed
+
+
+def test_a_cluster_without_workers_left_says_how_to_go_on(
+    run: Prepared, expected: ScoreSketch, cluster: Any, tmp_path: Path
+) -> None:
+    def slowly(work: Work, group: int) -> ScoreSketch:
+        time.sleep(0.05)
+        return run_task(work, group)
+
+    def kill_all(done: int, total: int) -> None:
+        if 0 < done < total:
+            for worker in cluster.workers.values():
+                if worker.pid:
+                    os.kill(worker.pid, signal.SIGKILL)
+
+    choice = AllPairs(scheduler=cluster.scheduler_address)
+    with pytest.raises(ConfigError, match="was lost, or all of its workers") as caught:
+        count_all(run, choice, parts=Parts(tmp_path, run.work), progress=kill_all, task=slowly)
+    assert "finished parts are kept" in str(caught.value)
+    again: list[int] = []
+
+    def noted(work: Work, group: int) -> ScoreSketch:
+        again.append(group)
+        return run_task(work, group)
+
+    assert count_all(run, AllPairs(), parts=Parts(tmp_path, run.work), task=noted) == expected
+    assert 0 < len(again) < run.work.groups
 
 
 def test_a_scheduler_that_is_not_there_is_a_typed_error(run: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:

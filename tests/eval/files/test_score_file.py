@@ -253,3 +253,22 @@ def test_any_table_survives_its_file(tmp_path_factory: pytest.TempPathFactory, d
     assert (again.people, again.samples, again.model_digest) == (table.people, table.samples, table.model_digest)
     for column in ("kind", "scores", "claim", "draw", "probe"):
         assert (getattr(again, column) == getattr(table, column)).all()
+
+
+def test_the_part_and_groups_of_people_who_are_never_claimed_survive(table: ScoreTable, tmp_path: Path) -> None:
+    told = replace(
+        table,
+        people=(*table.people, "x", "y"),
+        source=np.array([0, 0, 1, 1, 2, 3], dtype=np.int32),
+        groups={"group_age": ("old", "", "young", "")},
+        splits=("development", "test", "test", "development"),
+    )
+    write_scores(told, tmp_path / "scores.parquet")
+    again = read_scores(tmp_path / "scores.parquet")
+    assert (again.people, again.splits, again.groups) == (told.people, told.splits, told.groups)
+    held = pq.read_table(tmp_path / "scores.parquet")
+    column = held.column_names.index("source_split")
+    other = held.set_column(column, "source_split", pa.array(["test", *["test"] * 4, "development"]))
+    pq.write_table(other, tmp_path / "other.parquet")
+    with pytest.raises(TrialsError, match="'p000' has two values"):
+        read_scores(tmp_path / "other.parquet")

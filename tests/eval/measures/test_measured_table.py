@@ -67,6 +67,7 @@ def test_a_split_in_the_table_is_used_where_people_can_be_kept_apart(make_scored
     split = replace(table, splits=("development", "test") * 10)
     block = measure_table(split, replicates=FEW).blocks[TrialKind.SKILLED]
     assert block.at_development[0].frr.trials == 60
+    assert (block.trials.genuine, block.trials.people) == (60, 10)  # nor are a-posteriori rates those of development
     unknown_makers = replace(make_scored(3, "random"), splits=("development", "test") * 10)
     assert not measure_table(unknown_makers, replicates=FEW).blocks[TrialKind.RANDOM].at_development
 

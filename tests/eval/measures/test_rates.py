@@ -1,6 +1,7 @@
 """Scores → the block of results.json for one kind of impostor."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_every_enrolment_has_a_threshold_of_its_own(make_trials: MakeTrials) -> 
     genuine, impostor = drawn
     assert equal_error_by_person(genuine, impostor).tolist() == [0.0]
     assert equal_error(genuine.scores, impostor.scores).rate > 0.0
+
+
+def test_enrolments_of_one_genuine_probe_each_share_their_persons_threshold(make_trials: MakeTrials) -> None:
+    """By enrolment, two of four impostors above the only genuine score would make an EER of 1/4, and 1/8 on average."""
+    genuine, impostor = np.array([[1.0, 1.0, 3.0, 3.0]]), np.array([[2.0, 2.0, 0.0, 0.0] * 4])
+    own, other = make_trials(genuine), make_trials(impostor, 4)
+    left_out = replace(own, draw=np.arange(4, dtype=np.int32)), replace(other, draw=np.repeat(np.arange(4), 4))
+    assert equal_error_by_person(*left_out).tolist() == [equal_error(genuine[0], impostor[0]).rate]
+    assert equal_error(genuine[0], impostor[0]).rate == 0.5
 
 
 def test_a_person_without_a_curve_is_left_out_of_the_mean(make_trials: MakeTrials) -> None:

@@ -131,15 +131,15 @@ def _filled(table: ScoreTable, kind: TrialKind, block: KindResults) -> KindResul
                 )
                 for far in (0.05, 0.01, 0.001)
             ),
-            "at_policy": (
+            # The second has as many digits as a rate may have.
+            "at_policy": tuple(
                 PolicyPoint(
-                    **{
-                        name: getattr(point, name)
-                        for name in ("threshold", "fmr", "fnmr", "gfar", "gfrr", "frr", "achieved_far")
-                    },
-                    target_far=0.02,
+                    **{name: getattr(point, name) for name in ("threshold", "fmr", "fnmr", "gfar", "gfrr", "frr")},
+                    achieved_far=achieved,
+                    target_far=far,
                     beyond_evidence=True,
-                ),
+                )
+                for far, achieved in ((0.02, point.achieved_far), (1e-6, counted(3, 20_000_000)))
             ),
             "groups": group_columns(table, kind, replicates=60),
             "person_thresholds": person_thresholds(table.of(TrialKind.GENUINE), table.of(kind), replicates=60),

@@ -214,12 +214,21 @@ def test_a_streaming_run_needs_no_trials(full: Any) -> None:
         exact_tail=100_000,
         groups=64,
     )
-    results = full.results.model_copy(update={"corpus": None, "failures": None, "skilled": None, "scale": scale})
-    page = Page(render_report(results))
+    protocol = ProtocolFacts(
+        rule="all versus all", references=2, draws=3, seed=7, interval="by group", confidence=0.95, replicates=50
+    )
+    update = {"corpus": None, "failures": None, "skilled": None, "scale": scale, "protocol": protocol}
+    page = Page(render_report(full.results.model_copy(update=update)))
+    assert "up to 3 per person, of 2 references drawn by seed 7" in page.text
+    assert "forgeries are left out" not in page.text
     assert "31,623 templates, 31,623 samples" in page.text
     assert "1,000,000,000: 31,623 templates" in page.text
     assert "at most 0.0025 off" in page.text
     assert "The whole trade-off" not in page.headings
+    single = protocol.model_copy(update={"references": 1})
+    page = Page(render_report(full.results.model_copy(update={"protocol": single, "scale": scale})))
+    assert "each sample by itself" in page.text
+    assert "forgeries are left out" in page.text
 
 
 def test_figures_are_files_as_well(full: Any, tmp_path: Path) -> None:

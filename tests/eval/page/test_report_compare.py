@@ -14,7 +14,7 @@ def test_the_comparison_says_what_is_more_than_chance(comparison: str, hostile: 
     assert "first again and first make the same share of errors" in text
     assert "percentage points more of genuine attempts than first" in text
     assert f"(95{SPACE}% interval +" in text
-    assert "more than chance (p " in text
+    assert "more than chance (p\u00a0" in text
     assert text.count("One note of &lt;script&gt;") == 1
 
 

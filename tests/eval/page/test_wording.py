@@ -25,7 +25,9 @@ MakeTrials = Callable[..., Trials]
         (0.015, "1.50"),
         (0.001, "0.10"),
         (0.000064, "0.0064"),
-        (2e-7, "2.0e-05"),
+        (2e-7, "0.00002"),
+        (9.44e-7, "0.000094"),
+        (2e-10, "2.0e-08"),
     ],
 )
 def test_percentages_keep_about_two_significant_digits(rate: float, text: str) -> None:

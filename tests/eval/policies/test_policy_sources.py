@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from encode.bundle import Bundle
-from encode.errors import CorpusOverlap, TrialsError
+from encode.errors import CorpusOverlap, FieldMissing, TrialsError
 from eval.corpora.corpus import Corpus
 from eval.files.score_file import SCORES, write_scores
 from eval.policies.policy_sources import development_corpus, development_scores
@@ -84,3 +84,16 @@ def test_a_person_in_two_parts_is_refused(bundle: Bundle, make_corpus: MakeCorpu
     with pytest.raises(CorpusOverlap, match="1 people are in more than one part; the first is 'p000'"):
         development_corpus(Corpus("people", rows), bundle)
     assert len(development_corpus(Corpus("people", rows), bundle, "all").people) == 4
+
+
+def test_test_and_training_people_set_no_threshold_unasked(
+    save: Callable[[ScoreTable], Path], bundle: Bundle, table: ScoreTable, make_corpus: MakeCorpus
+) -> None:
+    rows = [replace(row, split="test" if row.person == "p000" else "train") for row in make_corpus(people=4).rows]
+    with pytest.raises(FieldMissing, match="some are for test and train, and nobody is for development"):
+        development_corpus(Corpus("people", rows), bundle)
+    assert len(development_corpus(Corpus("people", rows), bundle, "train").people) == 3
+    with pytest.raises(FieldMissing, match="some are for test, and nobody"):
+        development_scores(save(replace(table, splits=("test",) * 6)), bundle)
+    folds = replace(table, splits=("fold 1", "fold 2") * 3)
+    assert len(development_scores(save(folds), bundle).table) == len(folds)

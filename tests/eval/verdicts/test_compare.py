@@ -141,6 +141,27 @@ def test_sources_keep_their_people(model: Callable[..., ScoreTable]) -> None:
     ]
 
 
+def test_models_are_resampled_in_the_same_roles(model: Callable[..., ScoreTable]) -> None:
+    table = model(0, skilled=False)
+    known = replace(table, source=np.where(table.kind == 0, table.claim, (table.claim + 1) % PEOPLE).astype(np.int32))
+    mixed, plain = run(old=known, new=model(1, skilled=False)), run(old=table, new=model(1, skilled=False))
+    assert mixed.results.random == plain.results.random
+    assert run(old=known, new=known).results.random.interval.endswith("both roles")
+
+
+def test_a_kind_that_does_not_claim_the_same_people_is_left_out_and_noted(model: Callable[..., ScoreTable]) -> None:
+    def without(person: int, table: ScoreTable) -> ScoreTable:
+        kept = (table.claim != person) | (table.kind == 1)  # all of that person but the zero-effort trials
+        columns = ("kind", "scores", "claim", "draw", "probe")
+        return replace(table, **{name: getattr(table, name)[kept] for name in columns})
+
+    results = run(old=without(0, model(0)), new=without(5, model(1))).results
+    assert results.skilled is None
+    assert results.random is not None
+    assert "Not every model has genuine or skilled trials of the same people: not compared." in results.notes
+    assert run(old=without(0, model(0)), new=without(0, model(1))).results.skilled is not None
+
+
 def test_other_people_cannot_be_compared(model: Callable[..., ScoreTable]) -> None:
     table = model(0)
     renamed = replace(model(1), people=("someone", "else", *table.people[2:]))

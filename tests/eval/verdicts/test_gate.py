@@ -135,6 +135,20 @@ def test_a_sentence_tells_the_verdict_and_why(verdict: Verdicts, requirement: st
     assert found.requirement.text == requirement
 
 
+def test_the_far_of_a_threshold_set_beforehand_needs_evidence_of_its_own(verdict: Verdicts, measured: Document) -> None:
+    document = copy.deepcopy(measured)
+    [row] = document["random"]["at_policy"]
+    row |= {"beyond_evidence": False, "achieved_far": {"value": 0.0, "low": 0.0, "high": 0.01, "trials": 31_200}}
+    found = verdict("random.at_policy[0.001].achieved_far <= 0.1%", document)
+    assert not found.met
+    assert found.reasons == ("too few comparisons show that FAR: the rule of 30 needs 30,000, there are 15,600",)
+    assert verdict("random.at_policy[0.001].achieved_far <= 0.1%", document, accept_thin_evidence=True).met
+    assert verdict("random.at_policy[0.001].frr <= 5%", document).met
+    assert verdict("random.at_policy[0.001].achieved_far.high <= 1%", document).met
+    document["random"]["trials"]["impostor_comparisons"] = 30_000
+    assert verdict("random.at_policy[0.001].achieved_far <= 0.1%", document).met
+
+
 def test_rounding_never_hides_on_which_side_a_rate_is(verdict: Verdicts, measured: Document) -> None:
     document = copy.deepcopy(measured)
     document["random"]["eer"] = rate(0.050004, 0.03, 0.08)
@@ -205,3 +219,17 @@ def test_a_path_that_leads_nowhere_tells_what_there_is(verdict: Verdicts, path: 
         verdict(f"{path} <= 1")
     assert told in str(caught.value)
     assert caught.value.field == "require"
+
+
+@pytest.mark.parametrize("limit", ["5", "500%", "-2"])
+def test_a_limit_that_no_share_reaches_is_refused(verdict: Verdicts, limit: str) -> None:
+    """Whoever writes 5 for 5 % must not be told that the requirement is met."""
+    with pytest.raises(FieldInvalid, match="random.eer is a share") as caught:
+        verdict(f"random.eer <= {limit}")
+    assert caught.value.field == "require"
+    assert caught.value.fix is not None
+
+
+def test_a_number_that_is_no_share_has_any_limit(verdict: Verdicts) -> None:
+    assert verdict("random.trials.people <= 500").met
+    assert verdict("random.d_prime >= 2").met

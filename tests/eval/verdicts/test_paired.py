@@ -70,6 +70,9 @@ def test_the_interval_leaves_out_nothing_exactly_where_p_is_below_five_percent()
 def test_where_every_person_tells_the_same_p_is_that_of_as_many_signs() -> None:
     found = paired_difference(0.0, 1.0, (np.zeros(100), np.ones(100)), people=8, comparisons=80)
     assert found.p == 2 / 2**8
+    assert found.low > 0
+    few = paired_difference(0.0, 1.0, (np.zeros(100), np.ones(100)), people=4, comparisons=80)
+    assert (few.p, few.low) == (2 / 2**4, 0)
 
 
 def measured(genuine: Trials, impostor: Trials) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
