@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,6 +21,10 @@ TinyNetwork = Callable[..., bytes]
 SealTiny = Callable[..., Bundle]
 
 HEIGHT, WIDTH, SIZE = 10, 8, 6
+
+# The same examples in every run, and none that fails because the machine is busy.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -198,7 +198,7 @@ def conclude(
             samples=len(run.work.features),
             comparisons=sketch.comparisons,
             bins=run.work.grid.bins,
-            score_error=run.work.grid.width,
+            score_error=run.work.grid.width + run.rounding,
             exact_tail=len(sketch.highest.values),
             groups=run.work.groups,
         ),

@@ -1,6 +1,7 @@
 """Templates → one self-contained page: the style sheet inside, text from outside escaped, a missing value an error."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -14,6 +15,12 @@ _INTERVAL = re.compile(rf"\(?[\d.]+–[\d.]+{wording.SPACE}%\)?[.,;]?")
 
 def render(template: str, **values: object) -> str:
     """The page as HTML text."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Made once, as compiling the templates takes longer than filling them in."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -31,8 +38,8 @@ def render(template: str, **values: object) -> str:
         breakable=breakable,
         unbroken=unbroken,
     )
-    css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own style sheet
-    return environment.get_template(template).render(css=css, **values)
+    environment.globals["css"] = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own
+    return environment
 
 
 def unbroken(text: str) -> Markup:

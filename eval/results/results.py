@@ -116,7 +116,7 @@ class ScaleFacts(Part):
     comparisons: Annotated[int, Field(ge=1)]
     bins: Annotated[int, Field(ge=1, description="of the histogram of scores")]
     score_error: Annotated[
-        float, Field(ge=0, description="a threshold read from the histogram is at most this far from the exact one")
+        float, Field(ge=0, description="bin width and rounding; a threshold from the histogram is at most that far off")
     ]
     exact_tail: Annotated[int, Field(ge=0, description="highest impostor scores kept one by one")]
     groups: Annotated[int, Field(ge=2, description="groups of claimed people that intervals resample")]

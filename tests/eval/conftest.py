@@ -148,5 +148,6 @@ def measured() -> dict[str, Any]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages hold empty figures: drawing them is most of a run's time, and these tests look at something else."""
+    """Pages hold empty figures and no map: drawing is most of a run's time, and these tests look at something else."""
     monkeypatch.setattr("eval.drawings.style.Drawing.inline", lambda _: "<svg></svg>")
+    monkeypatch.setattr("eval.run.embedding_map", lambda *_, **__: None)

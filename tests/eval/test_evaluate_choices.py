@@ -20,6 +20,8 @@ from eval.files.embedding_set import EmbeddingSet
 PEOPLE, SAMPLES, SIZE = 10, 6, 6
 COMPARED = ("random", "protocol", "failures", "identification", "embedding")
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def measured_bundle(tmp_path_factory: pytest.TempPathFactory, seal_tiny: Callable[..., Bundle]) -> Path:

@@ -101,6 +101,7 @@ def test_it_measures_and_writes_three_files(people: Path, bundle: Path, tmp_path
         assert str(tmp_path / name) in out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_a_folder_it_writes_below_the_one_it_runs_in(
     people: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_without_a_folder_it_writes_below_the_one_it_runs_in(
     assert (tmp_path / "runs" / "evaluation" / "results.json").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_in_the_results_repeats_them(people: Path, bundle: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     options = ("--references", 3, "--draws", 2, "--seed", 4, "--impostors-per-person", 9)
@@ -122,6 +124,7 @@ def test_the_command_in_the_results_repeats_them(people: Path, bundle: Path, tmp
         assert again[fact] == results[fact]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_policy_it_wrote_serves_the_next_run(people: Path, bundle: Path, tmp_path: Path) -> None:
     sealed = tmp_path / "sealed"
     options = ("--write-policy", "random", "--seal-into", sealed)
@@ -145,6 +148,7 @@ def test_a_policy_it_wrote_serves_the_next_run(people: Path, bundle: Path, tmp_p
     assert all(row["achieved_far"]["value"] <= row["target_far"] for row in rows)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_corpus_the_model_was_made_from_is_called_that(people: Path, tmp_path: Path) -> None:
     digest = open_corpus(f"folder:{people}").digest
     use = CorpusUse(name="people", digest=digest, people=PEOPLE, samples=PEOPLE * SAMPLES, role="training")

@@ -19,6 +19,8 @@ from eval.trials import ScoreTable, TrialKind
 PEOPLE, GENUINE, FORGERIES, SIZE = 7, 14, 4, 12
 Measure = Callable[..., tuple[dict[str, Any], ScoreTable, str]]
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def signature(person: int, kind: int, number: int) -> StrokesSample:
     """A second of a person's own waves, with some noise: more of it and of another kind in a forgery."""

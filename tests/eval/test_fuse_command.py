@@ -55,22 +55,29 @@ def run(*words: object) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_it_measures_and_says_that_people_are_chimeric(scores: dict[str, Path], tmp_path: Path) -> None:
-    code, out, _ = run(scores["faces"], scores["signers"], "--out", tmp_path / "new", "--pairings", 2, "--seed", 3)
+@pytest.fixture(scope="module")
+def fused(scores: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What a run wrote, in a folder made for it, and printed."""
+    folder = tmp_path_factory.mktemp("fused") / "new"
+    code, out, _ = run(scores["faces"], scores["signers"], "--out", folder, "--pairings", 2, "--seed", 3)
     assert code == 0, out
+    return folder, out
+
+
+def test_it_measures_and_says_that_people_are_chimeric(fused: tuple[Path, str]) -> None:
+    folder, out = fused
     assert "12 chimeric people: faces of faces with signatures of signers, 2 pairings" in " ".join(out.split())
     for title in ("Zero-effort impostors", "Forgers"):
         assert title in out
-    assert str(tmp_path / "new" / "fusion.json") in out.replace("\n", "")
-    results = json.loads((tmp_path / "new" / "fusion.json").read_text())
+    assert str(folder / "fusion.json") in out.replace("\n", "")
+    results = json.loads((folder / "fusion.json").read_text())
     assert [pairing["seed"] for pairing in results["pairings"]] == [3, 4]
     assert (results["face_model"], results["signature_model"]) == ("0" * 64, "1" * 64)
     assert results["random"]["fused"]["eer"]["value"] < results["random"]["face"]["eer"]["value"]
 
 
-def test_the_command_in_the_results_repeats_them(scores: dict[str, Path], tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    assert run(scores["faces"], scores["signers"], "--out", first, "--pairings", 2)[0] == 0
+def test_the_command_in_the_results_repeats_them(fused: tuple[Path, str], tmp_path: Path) -> None:
+    first, second = fused[0], tmp_path / "second"
     results = json.loads((first / "fusion.json").read_text())
     words = results["command"].split()
     assert words[:3] == ["countersign", "eval", "fuse"]

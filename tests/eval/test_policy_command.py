@@ -23,6 +23,8 @@ SealTiny = Callable[..., Bundle]
 PEOPLE, SAMPLES = 24, 6
 DEVELOPMENT = [f"p{person:02}" for person in range(0, PEOPLE, 2)]
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory, encoded: Encoded) -> Path:

@@ -20,6 +20,8 @@ from eval.trials import ScoreTable
 
 DIGEST = "cd" * 32
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def table_of(people: int, first: int, seed: int, *, skilled: bool = True) -> ScoreTable:
     """Everybody against everybody with 6 samples each, one of which failed, and 3 forgeries against each."""
@@ -72,14 +74,24 @@ def results_in(out: Path) -> dict[str, Any]:
     return found
 
 
-def test_parquet_gives_the_same_files_as_a_run(files: dict[str, Path], tmp_path: Path) -> None:
-    code, out, err = run("scores", files["test"], "--out", tmp_path)
+@pytest.fixture(scope="module")
+def parquet(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What a run on the Parquet file wrote and printed, its figures drawn."""
+    folder = tmp_path_factory.mktemp("parquet")
+    code, out, err = run("scores", files["test"], "--out", folder)
     assert code == 0, err
+    return folder, out
+
+
+def test_parquet_gives_the_same_files_as_a_run(files: dict[str, Path], parquet: tuple[Path, str]) -> None:
+    folder, out = parquet
     assert "12 people, 72 genuine and 792 impostor trials" in " ".join(out.split())
     for name in ("results.json", "scores.parquet", "report.html"):
-        assert str(tmp_path / name) in out.replace("\n", "")
-        assert (tmp_path / name).is_file()
-    results = results_in(tmp_path)
+        assert str(folder / name) in out.replace("\n", "")
+        assert (folder / name).is_file()
+    assert {path.name for path in folder.iterdir()} == {"results.json", "scores.parquet", "report.html"}
+    assert "DET curve" in (folder / "report.html").read_text()
+    results = results_in(folder)
     assert results["scores"] == {
         "files": ["scores.parquet"],
         "digest": hashlib.sha256(files["test"].read_bytes()).hexdigest(),
@@ -89,7 +101,7 @@ def test_parquet_gives_the_same_files_as_a_run(files: dict[str, Path], tmp_path:
     assert results["random"]["trials"]["genuine_failures"] == 1
     assert results["skilled"]["trials"]["impostor"] == 36
     assert "corpus" not in results
-    assert (read_scores(tmp_path / "scores.parquet").scores == read_scores(files["test"]).scores).all()
+    assert (read_scores(folder / "scores.parquet").scores == read_scores(files["test"]).scores).all()
 
 
 def test_the_command_in_the_results_repeats_them(files: dict[str, Path], tmp_path: Path) -> None:
@@ -116,8 +128,9 @@ def test_development_people_set_thresholds(files: dict[str, Path], tmp_path: Pat
     assert "12 people are in both" in err
 
 
-def test_text_and_parquet_give_the_same_rates(files: dict[str, Path], tmp_path: Path) -> None:
-    assert run("scores", files["test"], "--out", tmp_path / "parquet")[0] == 0
+def test_text_and_parquet_give_the_same_rates(
+    files: dict[str, Path], parquet: tuple[Path, str], tmp_path: Path
+) -> None:
     for layout in ("idiap4", "idiap5"):
         text = tmp_path / f"{layout}.txt"
         assert run("export", files["test"], "--format", layout, "--kind", "random", "--out", text)[0] == 0
@@ -125,11 +138,12 @@ def test_text_and_parquet_give_the_same_rates(files: dict[str, Path], tmp_path: 
         assert code == 0, err
         results = results_in(tmp_path / layout)
         assert results["bundle"] == {"name": layout}
-        assert results["random"] == results_in(tmp_path / "parquet")["random"]
+        assert results["random"] == results_in(parquet[0])["random"]
 
 
-def test_plain_files_give_the_same_values_with_intervals_by_trial(files: dict[str, Path], tmp_path: Path) -> None:
-    assert run("scores", files["test"], "--out", tmp_path / "parquet")[0] == 0
+def test_plain_files_give_the_same_values_with_intervals_by_trial(
+    files: dict[str, Path], parquet: tuple[Path, str], tmp_path: Path
+) -> None:
     words = ("export", files["test"].parent, "--format", "plain", "--kind", "skilled", "--out", tmp_path / "plain")
     code, out, _ = run(*words)
     assert code == 0
@@ -138,7 +152,7 @@ def test_plain_files_give_the_same_values_with_intervals_by_trial(files: dict[st
     code, out, err = run("scores", *words, "--out", tmp_path / "again")
     assert code == 0, err
     assert "72 genuine and 36 impostor trials" in " ".join(out.split())
-    by_person, by_trial = (results_in(tmp_path / name)["skilled"] for name in ("parquet", "again"))
+    by_person, by_trial = (results_in(folder)["skilled"] for folder in (parquet[0], tmp_path / "again"))
     assert by_trial["eer"]["value"] == by_person["eer"]["value"]
     assert [row["threshold"] for row in by_trial["frr_at_far"]] == [row["threshold"] for row in by_person["frr_at_far"]]
     assert "people" not in by_trial["trials"]
@@ -205,10 +219,9 @@ def test_unusable_input_is_one_line_and_a_code(
     assert not (tmp_path / "out").exists()
 
 
-def test_figures_are_written_where_asked_for(files: dict[str, Path], tmp_path: Path) -> None:
-    assert run("scores", files["test"], "--out", tmp_path / "without")[0] == 0
-    assert not list((tmp_path / "without").glob("figures/*"))
-    assert run("scores", files["test"], "--figures", "--out", tmp_path / "with")[0] == 0
+def test_figures_are_written_where_asked_for(tmp_path: Path) -> None:
+    write_scores(table_of(12, 0, 0, skilled=False), tmp_path / "random.parquet")
+    assert run("scores", tmp_path / "random.parquet", "--figures", "--out", tmp_path / "with")[0] == 0
     assert {path.suffix for path in (tmp_path / "with").glob("figures/*")} == {".svg", ".png"}
     assert results_in(tmp_path / "with")["command"].split()[-3:-1] == ["--figures", "--out"]
 

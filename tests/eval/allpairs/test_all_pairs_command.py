@@ -77,6 +77,7 @@ def test_results_histogram_and_report_are_written(
     assert f"{scale.comparisons:,} comparisons" in found.output
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_rates_are_those_of_an_evaluation_of_the_same_trials(
     embeddings: Path, seal_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_rates_are_those_of_an_evaluation_of_the_same_trials(
     assert 0 < error < 0.05
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_run_says_how_to_go_on(
     embeddings: Path, seal_tiny: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

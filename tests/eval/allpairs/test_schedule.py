@@ -178,6 +178,6 @@ def test_a_cluster_without_workers_left_says_how_to_go_on(
 
 
 def test_a_scheduler_that_is_not_there_is_a_typed_error(run: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.allpairs.schedule.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("eval.allpairs.schedule.SECONDS_TO_CONNECT", 0.2)
     with pytest.raises(ConfigError, match="no Dask scheduler answers"):
         count_all(run, AllPairs(scheduler="tcp://127.0.0.1:9"))

@@ -204,6 +204,7 @@ def test_plain_score_files_read_well_without_errors(full: Any) -> None:
     assert "band holds" not in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_streaming_run_needs_no_trials(full: Any) -> None:
     scale = ScaleFacts(
         templates=31_623,

@@ -224,7 +224,7 @@ def test_a_path_that_leads_nowhere_tells_what_there_is(verdict: Verdicts, path: 
 @pytest.mark.parametrize("limit", ["5", "500%", "-2"])
 def test_a_limit_that_no_share_reaches_is_refused(verdict: Verdicts, limit: str) -> None:
     """Whoever writes 5 for 5 % must not be told that the requirement is met."""
-    with pytest.raises(FieldInvalid, match="random.eer is a share") as caught:
+    with pytest.raises(FieldInvalid, match=r"random\.eer is a share") as caught:
         verdict(f"random.eer <= {limit}")
     assert caught.value.field == "require"
     assert caught.value.fix is not None
