@@ -4,6 +4,7 @@ The products of one task run in one thread; numpy's BLAS is told not to start th
 with the workers for the processors.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -31,7 +32,8 @@ def sketches(
 
     Raises
     ------
-    ConfigError if the scheduler cannot be reached, or it or all of its workers are lost on the way.
+    ConfigError if the address is none, the scheduler cannot be reached, or it or all of its workers are lost on the
+    way.
     """
     return _on_cluster(work, groups, scheduler, task) if scheduler else _in_threads(work, groups, workers, task)
 
@@ -52,6 +54,8 @@ def _on_cluster(work: Work, groups: Iterable[int], scheduler: str, task: Task) -
     from distributed import CancelledError, Client, KilledWorker
     from distributed import as_completed as as_finished
 
+    if not re.fullmatch(r"(\w+://)?\S+:\d+/?", scheduler):
+        raise ConfigError(f"{scheduler} is no address", field="scheduler", fix="write one such as tcp://host:8786")
     try:
         client = Client(scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except OSError as error:

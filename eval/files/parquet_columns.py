@@ -30,7 +30,7 @@ class Columns:
 
     Raises
     ------
-    `error` : `path` is no Parquet table, lacks a required column, or has no rows.
+    `error` : `path` is not there, is no Parquet table, lacks a required column, or has no rows.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Columns:
         self.name, self._error = path.name, error
         wanted = f"columns: {', '.join(required)}; optional: {', '.join(optional)}"
         starts = tuple(name.removesuffix("*") for name in optional if name.endswith("*"))
+        if not path.is_file():
+            raise error(f"there is no file {path}", field=path.name, fix="check the path")
         try:
             schema = pq.read_schema(path)
             columns = [name for name in schema.names if name in (*required, *optional) or name.startswith(starts)]

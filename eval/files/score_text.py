@@ -22,8 +22,8 @@ from eval.trials import KINDS, ScoreTable, TrialKind
 UNKNOWN = "unknown"
 """Real id of an impostor whom nobody knows, such as a forger."""
 
-_IDIAP_FIX = "claimed_id real_id test_label score, or with a model_id after the first; for one score a line give "
-_IDIAP_FIX += "--genuine and --impostor"
+_IDIAP_FIX = "claimed_id real_id test_label score with spaces between, or with a model_id after the first; for one "
+_IDIAP_FIX += "score a line give --genuine and --impostor"
 _PLAIN_FIX = "one score a line; give Idiap's four or five columns as the one FILE"
 
 

@@ -109,7 +109,7 @@ def split_by_column(rows: Iterable[Row], people: Sequence[str]) -> Split:
     CorpusOverlap if a person has rows in two parts; CorpusInvalid for a row without a part or with an unknown one.
     """
     found = _stated(rows)
-    return Split(tuple(found[person] for person in people), "the column `split` of the manifest")
+    return Split(tuple(found[person] for person in people), "the split column of the manifest")
 
 
 def without_training(rows: Sequence[Row]) -> list[Row]:
@@ -178,7 +178,7 @@ def _require_one_part(found: Mapping[str, AbstractSet[str]]) -> None:
     if both:
         parts = " and ".join(sorted((part or "training" for part in found[both[0]]), key=in_order)[:2])
         raise CorpusOverlap(
-            f"{len(both)} people are in more than one part; the first is {both[0]!r}, in {parts}",
+            f"people in more than one part: {len(both)}; the first is {both[0]!r}, in {parts}",
             field="split",
             fix="keep every person in one part",
         )

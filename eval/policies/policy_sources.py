@@ -54,7 +54,7 @@ def development_corpus(corpus: Corpus, bundle: Bundle, part: str | None = None) 
         both = sorted(person for person, names in parts.items() if len(names) > 1)
         if both:
             raise CorpusOverlap(
-                f"{len(both)} people are in more than one part; the first is {both[0]!r}",
+                f"people in more than one part: {len(both)}; the first is {both[0]!r}",
                 field="split",
                 fix="keep every person in one part",
             )
@@ -79,6 +79,10 @@ def development_scores(path: Path, bundle: Bundle, part: str | None = None) -> D
     """
     file = path / SCORES if path.is_dir() else path
     table = read_scores(file)
+    if not table.model_digest:
+        raise PolicyMismatch(
+            "the scores do not tell which model made them", field=file.name, fix="measure the bundle on a corpus"
+        )
     if table.model_digest != bundle.model_digest:
         raise PolicyMismatch(
             f"the scores are of the model {table.model_digest[:12]}…, not of {bundle.model_digest[:12]}…",

@@ -177,6 +177,13 @@ def test_a_cluster_without_workers_left_says_how_to_go_on(
     assert 0 < len(again) < run.work.groups
 
 
+@pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1", "127.0.0.1:eight"])
+def test_what_is_no_address_is_told_at_once(run: Prepared, address: str) -> None:
+    with pytest.raises(ConfigError, match="is no address") as caught:
+        count_all(run, AllPairs(scheduler=address))
+    assert caught.value.field == "scheduler"
+
+
 def test_a_scheduler_that_is_not_there_is_a_typed_error(run: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eval.allpairs.schedule.SECONDS_TO_CONNECT", 0.2)
     with pytest.raises(ConfigError, match="no Dask scheduler answers"):

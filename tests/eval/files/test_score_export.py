@@ -148,7 +148,7 @@ def tables(draw: st.DrawFn) -> ScoreTable:
 def test_five_columns_read_again_are_the_same_trials(
     tmp_path_factory: pytest.TempPathFactory, table: ScoreTable
 ) -> None:
-    path = tmp_path_factory.mktemp("text") / "s.txt"
+    path = tmp_path_factory.getbasetemp() / "s.txt"
     again = read_idiap(write_idiap(table, path, columns=5), nan_is_failure=True)
     assert again.source is not None
     assert table.source is not None

@@ -76,7 +76,7 @@ def test_the_column_is_taken_at_its_word_and_training_people_are_left_out() -> N
     split = split_by_column(corpus, ("ann", "bo", "cy", "di", "ed"))
     assert split.labels == ("test", "development", "", "test", "development")
     assert split.facts == SplitFacts(
-        rule="the column `split` of the manifest", folds=1, development_people=2, test_people=2
+        rule="the split column of the manifest", folds=1, development_people=2, test_people=2
     )
     assert {row.person for row in without_training(corpus)} == {"ann", "bo", "di", "ed"}
 
@@ -84,10 +84,10 @@ def test_the_column_is_taken_at_its_word_and_training_people_are_left_out() -> N
 @pytest.mark.parametrize("both", ["development test", "test train", "training development"])
 def test_a_person_on_both_sides_is_refused(both: str) -> None:
     corpus = rows(ann=both, bo="development", cy="test", di=f"{both} test", ed="development", fay="test")
-    with pytest.raises(CorpusOverlap, match=r"2 people are in more than one part; the first is 'ann'") as caught:
+    with pytest.raises(CorpusOverlap, match=r"people in more than one part: 2; the first is 'ann'") as caught:
         split_by_column(corpus, ("ann", "bo", "cy", "di", "ed", "fay"))
     assert caught.value.field == "split"
-    with pytest.raises(CorpusOverlap, match=r"2 people are in more than one part"):
+    with pytest.raises(CorpusOverlap, match=r"people in more than one part: 2"):
         without_training(corpus)
 
 
@@ -96,7 +96,7 @@ def test_a_manifest_with_a_person_on_both_sides_is_readable_but_not_splittable(t
     (tmp_path / "people.csv").write_text("\n".join(lines), encoding="utf-8")
     corpus = read_manifest(tmp_path / "people.csv", name="people")
     assert [row.split for row in corpus.rows] == ["development", "test"]
-    with pytest.raises(CorpusOverlap, match="1 people are in more than one part"):
+    with pytest.raises(CorpusOverlap, match="people in more than one part: 1"):
         split_by_column(corpus.rows, corpus.people)
 
 

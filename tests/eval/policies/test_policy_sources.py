@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from encode.bundle import Bundle
-from encode.errors import CorpusOverlap, FieldMissing, TrialsError
+from encode.errors import CorpusOverlap, FieldMissing, PolicyMismatch, TrialsError
 from eval.corpora.corpus import Corpus
 from eval.files.score_file import SCORES, write_scores
 from eval.policies.policy_sources import development_corpus, development_scores
@@ -81,7 +81,7 @@ def test_a_person_in_two_parts_is_refused(bundle: Bundle, make_corpus: MakeCorpu
         replace(row, split="test" if row.person == "p000" and row.order == 0 else "development")
         for row in make_corpus(people=4, samples=3).rows
     ]
-    with pytest.raises(CorpusOverlap, match="1 people are in more than one part; the first is 'p000'"):
+    with pytest.raises(CorpusOverlap, match="people in more than one part: 1; the first is 'p000'"):
         development_corpus(Corpus("people", rows), bundle)
     assert len(development_corpus(Corpus("people", rows), bundle, "all").people) == 4
 
@@ -97,3 +97,9 @@ def test_test_and_training_people_set_no_threshold_unasked(
         development_scores(save(replace(table, splits=("test",) * 6)), bundle)
     folds = replace(table, splits=("fold 1", "fold 2") * 3)
     assert len(development_scores(save(folds), bundle).table) == len(folds)
+
+
+def test_scores_that_name_no_model_set_no_policy(bundle: Bundle, table: ScoreTable, tmp_path: Path) -> None:
+    write_scores(replace(table, model_digest=""), tmp_path / SCORES)
+    with pytest.raises(PolicyMismatch, match="do not tell which model made them"):
+        development_scores(tmp_path, bundle)
