@@ -87,8 +87,8 @@ def run(
     split: Annotated[
         str | None,
         typer.Option(
-            help="Set thresholds on some people and report them on others: column (the manifest's), development=0.5, "
-            "folds=5, or list (the trial list's folds).",
+            help="Set thresholds on some people and report them on others: column (the manifest's), development=0.5 "
+            "(about that share), folds=5, or list (the trial list's folds).",
             show_default=False,
         ),
     ] = None,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from encode.bundle import Bundle, with_policy
-from encode.errors import ConfigError
+from encode.errors import ConfigError, FieldInvalid
 from verify.policy import Policy
 
 
@@ -20,8 +20,11 @@ def save_policy(policy: Policy, path: Path) -> Path:
 def seal_policy(bundle: Bundle, policy: Policy, folder: Path) -> Path:
     """Write a copy of `bundle` with `policy` sealed in, and a note in its model card.
 
-    Raises PolicyMismatch if the policy is another model's, ConfigError if the copy cannot be written.
+    Raises PolicyMismatch if the policy is another model's, FieldInvalid for the folder of `bundle` itself, ConfigError
+    if the copy cannot be written.
     """
+    if folder.resolve() == bundle.path.resolve():
+        raise FieldInvalid("that is the bundle itself", field="seal_into", fix="name another folder for the copy")
     policy.require_model(bundle.model_digest, bundle.manifest.modality)
     note = (
         f"Those in force are in policy.json, set on {policy.corpus.people} people of {policy.corpus.name} "

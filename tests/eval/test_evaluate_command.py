@@ -149,6 +149,16 @@ def test_a_policy_it_wrote_serves_the_next_run(people: Path, bundle: Path, tmp_p
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_bundle_is_not_sealed_over_itself(people: Path, tmp_path: Path) -> None:
+    own = seal(tmp_path / "own")
+    before = {path.name: path.read_bytes() for path in own.iterdir()}
+    options = ("--write-policy", "random", "--seal-into", own)
+    code, _, err = run(f"folder:{people}", "--bundle", own, "--draws", 1, "--out", tmp_path / "out", *options)
+    assert code == 3
+    assert "seal_into: that is the bundle itself" in " ".join(err.split())
+    assert {path.name: path.read_bytes() for path in own.iterdir()} == before
+
+
 def test_a_corpus_the_model_was_made_from_is_called_that(people: Path, tmp_path: Path) -> None:
     digest = open_corpus(f"folder:{people}").digest
     use = CorpusUse(name="people", digest=digest, people=PEOPLE, samples=PEOPLE * SAMPLES, role="training")
