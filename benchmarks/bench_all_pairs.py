@@ -82,7 +82,7 @@ def one_size(samples: int) -> dict[str, Any]:
     sketches_of_little = made(200, "pooled", 1)
     scored(sketches_of_little, 1)  # compiles
     ours, product = [], []
-    for _ in range(3 if samples < 20_000 else 2):  # alternating, so that a slow minute hits both
+    for _ in range(9 if samples < 20_000 else 2):  # alternating, so that a slow minute hits both
         product.append(bare(samples, samples, WORKERS))
         seconds, total = scored(run, WORKERS)
         ours.append(seconds)
