@@ -25,7 +25,7 @@ from encode.manifest import IdentitySpec
 from encode.stroke_preprocessing import StrokePreprocessing
 from enroll.identity import IdentityModel
 from eval.corpora.corpus import Corpus, merge
-from eval.measures.rates import measure, operating_point
+from eval.measures.rates import measure, points_of
 from eval.resampling.bootstrap import PersonBootstrap
 from eval.results.kind_results import KindResults
 from eval.trials import KINDS, ScoreTable, TrialKind, Trials
@@ -194,12 +194,12 @@ def _score_fold(corpus: Corpus, samples: StrokeSet, test_people: tuple[str, ...]
 def _measured(system: str, corpus: str, table: ScoreTable, replicates: int) -> Outcome:
     genuine, forgeries = table.of(TrialKind.GENUINE), table.of(TrialKind.SKILLED)
     bootstrap = PersonBootstrap(genuine, forgeries, replicates=replicates, seed=0)
-    at_caught = operating_point(genuine, forgeries, bootstrap, 1.0 - FORGERIES_CAUGHT)
+    at_caught = points_of(genuine, forgeries, bootstrap).at_far(1.0 - FORGERIES_CAUGHT)
     # With the sign of all scores turned, forgeries and genuine signatures trade places: the FRR at a FAR is then the
     # share of forgeries accepted at a share of genuine signatures rejected.
     as_genuine, as_impostor = _turned(forgeries), _turned(genuine)
     turned = PersonBootstrap(as_genuine, as_impostor, replicates=replicates, seed=0)
-    at_accepted = operating_point(as_genuine, as_impostor, turned, 1.0 - GENUINE_ACCEPTED)
+    at_accepted = points_of(as_genuine, as_impostor, turned).at_far(1.0 - GENUINE_ACCEPTED)
     return Outcome(
         system,
         corpus,

@@ -3,37 +3,31 @@
 Intervals resample the groups of people, each as claimed and as impostors at once (`eval.resampling.bootstrap_group`).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from eval.allpairs.rates import Rates, from_above
 from eval.allpairs.sketch import ScoreSketch
 from eval.allpairs.task import Work
 from eval.allpairs.templates import Templates
+from eval.measures.points import Points
 from eval.measures.rates import RARE_FARS, REPORTED_FARS, REPORTED_FRRS
 from eval.resampling.bootstrap import DEFAULT_REPLICATES, GroupBootstrap
-from eval.resampling.intervals import clopper_pearson
-from eval.results.counted_rate import CountedRate
-from eval.results.kind_results import FarAtFrr, KindResults, OperatingPoint, PolicyPoint, TrialCounts
-from verify.policy import ERRORS_NEEDED, Policy, PolicyRow, Rate
-
-Interval = Callable[[float, float], Rate]
-"""A rate and the threshold it is read at → the rate with its ends."""
+from eval.results.kind_results import KindResults, TrialCounts
+from verify.policy import Policy
 
 
 def measured(
     rates: Rates, templates: Templates, bootstrap: GroupBootstrap, *, policy: Policy | None = None, fte: float = 0.0
 ) -> KindResults:
     """All rates of a run; `fte` is the share of people who failed to enroll."""
-    points = _Points(rates, _counts(rates, templates), bootstrap, fte)
+    counts, grid = _counts(rates, templates), rates.grid
+    points = Points(counts, bootstrap, _OnGrid(rates), fte, score=grid.score, cut=grid.position)
     eer, position = rates.equal_error()
     floor = rates.genuine_failures / rates.genuine_trials
     return KindResults(
-        trials=points.counts,
+        trials=counts,
         eer=bootstrap.equal_error(eer),
-        eer_threshold=rates.grid.score(position),
+        eer_threshold=grid.score(position),
         auc=bootstrap.auc(rates.auc()[0]),
         d_prime=rates.d_prime(),
         frr_at_far=tuple(
@@ -87,70 +81,15 @@ def _counts(rates: Rates, templates: Templates) -> TrialCounts:
     )
 
 
-class _Points:
-    """Rates at thresholds, which are positions on the grid here and scores in the results."""
+class _OnGrid:
+    """The counts of a run as whatever cuts scores; where a count is not exact it is the higher bound."""
 
-    def __init__(self, rates: Rates, counts: TrialCounts, bootstrap: GroupBootstrap, fte: float) -> None:
-        self.rates, self.counts, self.bootstrap, self.fte = rates, counts, bootstrap, fte
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self.threshold_at_far, self.threshold_at_frr = rates.threshold_at_far, rates.threshold_at_frr
 
-    def at_far(self, far: float) -> OperatingPoint:
-        position = self.rates.threshold_at_far(far)
-        return OperatingPoint(
-            far=far,
-            achieved_far=self._far(position),
-            frr=self._frr(position, lambda value, _: self.bootstrap.frr_at_far(value, far)),
-            beyond_evidence=_beyond(self.counts.impostor_comparisons, far),
-            **self._at(position),
-        )
+    def false_accepts(self, threshold: float) -> int:
+        return self._rates.false_accepts(threshold)[0]
 
-    def at_frr(self, frr: float) -> FarAtFrr:
-        position = self.rates.threshold_at_frr(frr)
-        return FarAtFrr(
-            target_frr=frr,
-            frr=self._frr(position),
-            achieved_far=self._far(position, lambda value, _: self.bootstrap.far_at_frr(value, frr)),
-            beyond_evidence=_beyond(self.counts.genuine_comparisons, frr),
-            **self._at(position),
-        )
-
-    def at_row(self, policy: Policy, row: PolicyRow) -> PolicyPoint:
-        position = self.rates.grid.position(row.threshold)
-        return PolicyPoint(
-            target_far=row.target_far,
-            beyond_evidence=policy.beyond_evidence(row),
-            achieved_far=self._far(position),
-            frr=self._frr(position),
-            **self._at(position) | {"threshold": row.threshold},
-        )
-
-    def _far(self, position: float, interval: Interval | None = None) -> CountedRate:
-        errors, _ = self.rates.false_accepts(position)
-        rate = (interval or self.bootstrap.far)(errors / self.counts.impostor, self.rates.grid.score(position))
-        return _counted(rate, errors, self.counts.impostor, self.counts.impostor_comparisons)
-
-    def _frr(self, position: float, interval: Interval | None = None) -> CountedRate:
-        errors, _ = self.rates.false_rejects(position)
-        rate = (interval or self.bootstrap.frr)(errors / self.counts.genuine, self.rates.grid.score(position))
-        return _counted(rate, errors, self.counts.genuine, self.counts.genuine_comparisons)
-
-    def _at(self, position: float) -> dict[str, Any]:
-        """The fields of `Threshold`."""
-        far, frr = self._far(position), self._frr(position)
-        usable = 1 - self.counts.impostor_failures / self.counts.impostor
-        fta = self.counts.genuine_failures / self.counts.genuine
-        return {
-            "threshold": self.rates.grid.score(position),
-            "fmr": Rate(**{end: min(value / usable, 1.0) for end, value in far.plain.model_dump().items()}),
-            "fnmr": Rate(**{end: max((value - fta) / (1 - fta), 0.0) for end, value in frr.plain.model_dump().items()}),
-            "gfar": far.value * (1 - self.fte) if self.fte else None,
-            "gfrr": self.fte + (1 - self.fte) * frr.value if self.fte else None,
-        }
-
-
-def _beyond(comparisons: int, rate: float) -> bool:
-    return comparisons * rate < ERRORS_NEEDED * (1 - 1e-9)
-
-
-def _counted(rate: Rate, errors: int, trials: int, comparisons: int) -> CountedRate:
-    exact = clopper_pearson(round(comparisons * rate.value), comparisons)
-    return CountedRate(**rate.model_dump(), errors=errors, trials=trials, clopper_pearson=(exact.low, exact.high))
+    def false_rejects(self, threshold: float) -> int:
+        return self._rates.false_rejects(threshold)[0]

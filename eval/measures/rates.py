@@ -1,23 +1,22 @@
 """Scores → every rate of one kind of impostor, with its interval."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encode.errors import TrialsError
 from eval.measures.metrics import equal_error
+from eval.measures.points import Interval, Points, counted_rate, supported
 from eval.measures.reliability import calibration
 from eval.measures.sorted_scores import SortedScores
-from eval.resampling.intervals import clopper_pearson
 from eval.resampling.replicates import Replicates
 from eval.results.counted_rate import CountedRate
-from eval.results.kind_results import FarAtFrr, KindResults, OperatingPoint, PolicyPoint, TrialCounts
+from eval.results.kind_results import KindResults, TrialCounts
 from eval.trials import Trials
-from verify.policy import ERRORS_NEEDED, Policy, PolicyRow, Rate
+from verify.policy import Policy
 
 REPORTED_FARS = (0.1, 0.075, 0.05, 0.01, 0.001)
 """The false-accept rates of `frr_at_far`; the first three are those of Chopra, Hadsell & LeCun 2005, table 1."""
@@ -48,9 +47,9 @@ def measure(
     own = np.array([np.nan]) if genuine.is_anonymous else equal_error_by_person(genuine, impostor)
     found = scores.equal_error()
     fars = reported_fars(impostor) if fars is None else fars
-    points = _Points(genuine, impostor, bootstrap, scores, fte)
+    points = Points(count(genuine, impostor), bootstrap, scores, fte)
     return KindResults(
-        trials=count(genuine, impostor),
+        trials=points.counts,
         eer=bootstrap.equal_error(found.rate),
         eer_threshold=found.threshold,
         eer_per_person=None if np.isnan(own).all() else bootstrap.mean_over_people(own),
@@ -72,103 +71,29 @@ def reported_fars(impostor: Trials) -> tuple[float, ...]:
     return (*REPORTED_FARS, *(far for far in RARE_FARS if impostor.comparisons * far >= 1 - 1e-9))
 
 
-def operating_point(
-    genuine: Trials, impostor: Trials, bootstrap: Replicates, far: float, *, fte: float = 0.0
-) -> OperatingPoint:
-    """FRR at the threshold whose FAR on these trials is at most `far`; `fte` is the share that failed to enroll."""
-    scores = SortedScores(genuine.scores, impostor.scores)
-    return _Points(genuine, impostor, bootstrap, scores, fte).at_far(far)
+def points_of(genuine: Trials, impostor: Trials, bootstrap: Replicates, *, fte: float = 0.0) -> Points:
+    """The trials sorted once, to be cut at any number of thresholds; `fte` is the share that failed to enroll."""
+    return Points(count(genuine, impostor), bootstrap, SortedScores(genuine.scores, impostor.scores), fte)
 
 
-@dataclass(frozen=True)
-class _Points:
-    """Rates at thresholds of the same trials, which `scores` holds sorted."""
-
-    genuine: Trials
-    impostor: Trials
-    bootstrap: Replicates
-    scores: SortedScores
-    fte: float
-
-    def at_far(self, far: float) -> OperatingPoint:
-        threshold = self.scores.threshold_at_far(far)
-        achieved = self._far(threshold, self.bootstrap.far)
-        return OperatingPoint(
-            far=far,
-            achieved_far=achieved,
-            frr=self._frr(threshold, lambda value, _: self.bootstrap.frr_at_far(value, far)),
-            beyond_evidence=not supports(self.impostor, far),
-            **self._threshold(threshold, achieved, self._frr(threshold, self.bootstrap.frr)),
-        )
-
-    def at_frr(self, frr: float) -> FarAtFrr:
-        threshold = self.scores.threshold_at_frr(frr)
-        achieved = self._frr(threshold, self.bootstrap.frr)
-        return FarAtFrr(
-            target_frr=frr,
-            frr=achieved,
-            achieved_far=self._far(threshold, lambda value, _: self.bootstrap.far_at_frr(value, frr)),
-            beyond_evidence=not supports(self.genuine, frr),
-            **self._threshold(threshold, self._far(threshold, self.bootstrap.far), achieved),
-        )
-
-    def at_row(self, policy: Policy, row: PolicyRow) -> PolicyPoint:
-        far, frr = self._far(row.threshold, self.bootstrap.far), self._frr(row.threshold, self.bootstrap.frr)
-        return PolicyPoint(
-            target_far=row.target_far,
-            beyond_evidence=policy.beyond_evidence(row),
-            achieved_far=far,
-            frr=frr,
-            **self._threshold(row.threshold, far, frr),
-        )
-
-    def _far(self, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
-        return counted(self.scores.false_accepts(threshold), self.impostor, threshold, interval)
-
-    def _frr(self, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
-        return counted(self.scores.false_rejects(threshold), self.genuine, threshold, interval)
-
-    def _threshold(self, threshold: float, far: CountedRate, frr: CountedRate) -> dict[str, Any]:
-        """The fields of `Threshold`: FAR and FRR without failures to acquire, and with failures to enroll."""
-        usable = 1 - self.impostor.failures / len(self.impostor)
-        fta = self.genuine.failures / len(self.genuine)
-        return {
-            "threshold": threshold,
-            "fmr": Rate(**{end: min(value / usable, 1.0) for end, value in far.plain.model_dump().items()}),
-            "fnmr": Rate(**{end: max((value - fta) / (1 - fta), 0.0) for end, value in frr.plain.model_dump().items()}),
-            "gfar": far.value * (1 - self.fte) if self.fte else None,
-            "gfrr": self.fte + (1 - self.fte) * frr.value if self.fte else None,
-        }
-
-
-def counted_far(impostor: Trials, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
+def counted_far(impostor: Trials, threshold: float, interval: Interval) -> CountedRate:
     """FAR at a threshold with the interval that `interval(value, threshold)` states."""
     return counted(int(np.count_nonzero(impostor.scores >= threshold)), impostor, threshold, interval)
 
 
-def counted_frr(genuine: Trials, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
+def counted_frr(genuine: Trials, threshold: float, interval: Interval) -> CountedRate:
     """FRR at a threshold with the interval that `interval(value, threshold)` states."""
     return counted(int(np.count_nonzero(genuine.scores < threshold)), genuine, threshold, interval)
 
 
-def counted(errors: int, trials: Trials, threshold: float, interval: Callable[[float, float], Rate]) -> CountedRate:
-    """`errors` of `trials` as a rate; the exact ends are over distinct comparisons, as draws add no evidence."""
-    rate = interval(errors / len(trials), threshold)
-    distinct = round(trials.comparisons * rate.value)
-    exact = clopper_pearson(distinct, trials.comparisons)
-    return CountedRate(
-        value=rate.value,
-        low=rate.low,
-        high=rate.high,
-        errors=errors,
-        trials=len(trials),
-        clopper_pearson=(exact.low, exact.high),
-    )
+def counted(errors: int, trials: Trials, threshold: float, interval: Interval) -> CountedRate:
+    """`errors` of `trials` as a rate, with the interval that `interval(value, threshold)` states."""
+    return counted_rate(interval(errors / len(trials), threshold), errors, len(trials), trials.comparisons)
 
 
 def supports(trials: Trials, rate: float) -> bool:
     """Whether there are the 30 / `rate` distinct comparisons that the rule of 30 asks for."""
-    return trials.comparisons * rate >= ERRORS_NEEDED * (1 - 1e-9)
+    return supported(trials.comparisons, rate)
 
 
 def count(genuine: Trials, impostor: Trials) -> TrialCounts:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from encode.errors import FieldInvalid, TrialsError
 from encode.sample import Modality
-from eval.measures.rates import operating_point
+from eval.measures.rates import points_of
 from eval.resampling.bootstrap import DEFAULT_REPLICATES, PersonBootstrap
 from eval.trials import IMPOSTOR_KINDS, ScoreTable, TrialKind
 from verify.policy import (
@@ -77,7 +77,7 @@ def build_policy(
             fix="measure on more people",
         )
     bootstrap = PersonBootstrap(genuine, impostors, replicates=replicates, seed=seed)
-    points = [operating_point(genuine, impostors, bootstrap, far) for far in supported]
+    points = points_of(genuine, impostors, bootstrap)
     return Policy(
         modality=modality,
         model_digest=table.model_digest,
@@ -94,7 +94,7 @@ def build_policy(
                 achieved_far=point.achieved_far.plain,
                 frr=point.frr.plain,
             )
-            for point in points
+            for point in map(points.at_far, supported)
         ),
         default_target_far=DEFAULT_TARGET_FAR if DEFAULT_TARGET_FAR in supported else supported[-1],
         scores=summarize(genuine.scores, impostors.scores),
