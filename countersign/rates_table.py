@@ -13,13 +13,10 @@ def print_rates(console: "Console", results: "Results") -> None:
     """For each kind of impostor: rates at thresholds set on development people, FRR at each FAR, and the EER."""
     from eval.page.cautions import warnings
     from eval.page.wording import KIND_TITLES
-    from eval.trials import TrialKind
 
     for text in warnings(results):
         console.print(f"[yellow]{text}[/yellow]")
-    for kind, block in ((TrialKind.RANDOM, results.random), (TrialKind.SKILLED, results.skilled)):
-        if block is None:
-            continue
+    for kind, block in results.blocks.items():
         counts = block.trials
         people = f"{counts.people:,} people, " if counts.people else ""
         console.print(

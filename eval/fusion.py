@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from encode.errors import ConfigError, TrialsError
+from encode.errors import TrialsError
 from eval.chimeric import FusedTrials, chimeric_pairing, own_pairing, pair_trials
+from eval.files.writing import writing
 from eval.measures.rates import measure
 from eval.progress import track
 from eval.resampling.bootstrap import DEFAULT_REPLICATES, bootstrap
@@ -134,11 +135,8 @@ def fuse(
 
 def write_fusion(results: FusionResults, path: Path) -> Path:
     """Write fusion.json to `path`, its folder made if need be. Raises ConfigError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path.parent, str(path)):
         path.write_text(results.to_json(), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}", field="out") from error
     return path
 
 

@@ -98,7 +98,7 @@ def measure_scores(
             note=table.protocol,
             seed=seed,
             split=_split_facts(development, table, measured.blocks.values()),
-            interval=next(iter(measured.bootstraps.values())).method,
+            interval=measured.interval,
             confidence=CONFIDENCE,
             replicates=replicates,
         ),

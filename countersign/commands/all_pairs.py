@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import Figures, print_paths
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import ExitCode, typed_exit
 
@@ -33,9 +34,7 @@ def all_pairs(
     tail: Annotated[
         int, typer.Option(min=1000, help="Highest impostor and lowest genuine scores that are kept one by one.")
     ] = 100_000,
-    figures: Annotated[
-        bool, typer.Option("--figures", help="Also write every figure as SVG and PNG, in the folder figures.")
-    ] = False,
+    figures: Figures = False,
 ) -> None:
     """Compare every sample with every template and write results.json, histogram.parquet and report.html.
 
@@ -55,17 +54,12 @@ def all_pairs(
     from enroll.identity import IdentityModel
     from eval.allpairs.parts import Parts
     from eval.allpairs.run import AllPairs, conclude, count_all, prepare_corpus
-    from eval.files.embedding_file import read_embeddings
-    from eval.files.embedding_set import as_corpus, require_model, require_size
+    from eval.files.embedding_file import embedded_corpus
     from verify.policy import Policy
 
     with typed_exit():
         opened = open_bundle(bundle)
-        manifest = opened.manifest
-        held = read_embeddings(embeddings, modality=manifest.modality)
-        require_model(held, manifest.model_digest, manifest.name)
-        require_size(held, manifest.embedding.size, manifest.name)
-        corpus, acquired = as_corpus(held, embeddings.stem)
+        corpus, acquired = embedded_corpus(embeddings, opened.manifest)
         choice = AllPairs(references, draws, seed, tail, workers or usable_cpus(), scheduler)
         run = prepare_corpus(corpus, acquired, IdentityModel.from_bundle(opened), choice)
         parts = Parts(out, run.work)
@@ -105,5 +99,4 @@ def all_pairs(
             f"{scale.comparisons:,} comparisons; thresholds further in than the {scale.exact_tail:,} highest impostor "
             f"scores are exact to {scale.score_error:.2g}"
         )
-    for path in written:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+    print_paths(console, written)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import print_paths
 from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
@@ -70,20 +71,16 @@ def compare(
         written = () if out is None else comparison.write(out)
     console = Console()
     print_comparison(console, comparison.results)
-    for path in written:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+    print_paths(console, written)
 
 
 def print_comparison(console: "Console", results: "ComparisonResults") -> None:
     """Two tables for each kind of impostor: the models' rates, and their differences from the first."""
     from eval.page.wording import KIND_TITLES
-    from eval.trials import TrialKind
 
     for note in results.notes:
         console.print(f"[yellow]{note}[/yellow]", highlight=False)
-    for kind, block in ((TrialKind.RANDOM, results.random), (TrialKind.SKILLED, results.skilled)):
-        if block is None:
-            continue
+    for kind, block in results.blocks.items():
         console.print(f"\n[bold]{KIND_TITLES[kind]}[/bold]: {results.people:,} people, {block.interval}")
         _print_rates(console, block)
         _print_differences(console, block)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import ImpostorKind
 from countersign.commands.outputs import require_file, require_folder
-from countersign.commands.scores import ImpostorKind
 from countersign.exit_codes import typed_exit
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import print_paths
 from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
@@ -86,16 +87,15 @@ def fuse(
         written = write_fusion(results, out / FUSION)
     console = Console()
     print_fusion(console, results)
-    console.print(str(written), soft_wrap=True, highlight=False, markup=False)
+    print_paths(console, [written])
 
 
 def _scores(named: str, bundle: Path | None, modality: "Modality", protocol: "Protocol") -> "tuple[ScoreTable, str]":
     """The scored trials, and what to call them."""
     if bundle is None:
-        from eval.files.score_file import SCORES, read_scores
+        from eval.files.score_file import read_scores, score_path
 
-        path = Path(named)
-        path = path / SCORES if path.is_dir() else path
+        path = score_path(Path(named))
         return read_scores(path), path.parent.name
     from encode.errors import WrongModality
     from enroll.memory_store import MemoryStore

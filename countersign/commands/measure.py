@@ -1,11 +1,11 @@
 """`countersign eval run`: measure a bundle on a corpus and write results.json, scores.parquet and report.html."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import Figures, ImpostorKind, ImpostorSamples, SealInto, print_paths
 from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
@@ -28,13 +28,6 @@ WITHOUT_A_SAY = {
 }
 """Option → those that it leaves without a say. A policy tells with how many references everybody was enrolled, and is
 set on people whom no rate is reported of."""
-
-
-class PolicyImpostor(StrEnum):
-    """Which impostors a policy's thresholds are set against."""
-
-    RANDOM = "random"
-    SKILLED = "skilled"
 
 
 def run(
@@ -63,13 +56,7 @@ def run(
     impostors_per_person: Annotated[
         int, typer.Option(min=0, help="Most zero-effort probes against a person in one draw; 0 for all.")
     ] = 1000,
-    impostor_samples: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Zero-effort probes of each other person in one draw; 0 for all. By default 1 for signatures, else 0.",
-        ),
-    ] = None,
+    impostor_samples: ImpostorSamples = None,
     leave_one_out: Annotated[
         bool,
         typer.Option(
@@ -92,20 +79,15 @@ def run(
             show_default=False,
         ),
     ] = None,
-    figures: Annotated[
-        bool, typer.Option("--figures", help="Also write every figure as SVG and PNG, in the folder figures.")
-    ] = False,
+    figures: Figures = False,
     write_embeddings: Annotated[
         bool, typer.Option("--write-embeddings", help="Also write embeddings.parquet, to measure again from.")
     ] = False,
     write_policy: Annotated[
-        PolicyImpostor | None,
+        ImpostorKind | None,
         typer.Option(help="Also write policy.json: the corpus holds development people, thresholds are set on it."),
     ] = None,
-    seal_into: Annotated[
-        Path | None,
-        typer.Option(help="Folder for a copy of the bundle with that policy sealed in.", show_default=False),
-    ] = None,
+    seal_into: SealInto = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the encoder; by default all the process may use.")
     ] = None,
@@ -146,7 +128,7 @@ def run(
         embedded = None
         if people is None:
             people, embedded = _embedded(file, opened)
-        if write_policy is PolicyImpostor.SKILLED:
+        if write_policy is ImpostorKind.SKILLED:
             require_forgeries(people, field="write_policy")
         if impostor_samples is None:
             impostor_samples = IMPOSTOR_SAMPLES[opened.manifest.modality]
@@ -198,8 +180,7 @@ def run(
             written.append(seal_policy(opened, policy, seal_into))
     console = Console()
     print_rates(console, evaluation.results)
-    for path in written:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+    print_paths(console, written)
 
 
 def _require_effect(context: typer.Context) -> None:
@@ -231,16 +212,11 @@ def _embedded(file: str, bundle: "Bundle") -> "tuple[Corpus, Acquired]":
     """The corpus that a file of embeddings is, and what was acquired of it. Raises CorpusMissing, CorpusInvalid."""
     from encode.errors import CorpusInvalid
     from eval.corpora.spec import corpus_path
-    from eval.files.embedding_file import read_embeddings
-    from eval.files.embedding_set import as_corpus, require_model, require_size
+    from eval.files.embedding_file import embedded_corpus
 
     if not file:
         raise CorpusInvalid("no path is given", field="corpus", fix=f"write {EMBEDDINGS}:PATH")
-    path, manifest = corpus_path(file), bundle.manifest
-    held = read_embeddings(path, modality=manifest.modality)
-    require_model(held, manifest.model_digest, manifest.name)
-    require_size(held, manifest.embedding.size, manifest.name)
-    return as_corpus(held, path.stem)
+    return embedded_corpus(corpus_path(file), bundle.manifest)
 
 
 def _command(corpus: str, bundle: Path, choice: "PlanChoice", **flags: object) -> str:

@@ -1,11 +1,11 @@
 """`countersign eval policy`: choose the thresholds that a bundle is to decide by, on development people."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import ImpostorKind, ImpostorSamples, SealInto, print_paths
 from countersign.commands.outputs import require_file, require_folder
 from countersign.exit_codes import typed_exit
 
@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from verify.policy import Policy
-
-
-class Impostor(StrEnum):
-    """Which impostors the thresholds are set against."""
-
-    RANDOM = "random"
-    SKILLED = "skilled"
 
 
 def policy(
@@ -37,7 +30,7 @@ def policy(
     ] = None,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("policy.json"),
     impostor: Annotated[
-        Impostor | None,
+        ImpostorKind | None,
         typer.Option(help="Impostors to set the thresholds against. Default: skilled where there are forgeries."),
     ] = None,
     target_far: Annotated[
@@ -60,17 +53,8 @@ def policy(
     ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Enrolments per person, each with other references.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every choice made.")] = 0,
-    impostor_samples: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Zero-effort probes of each other person in one draw; 0 for all. By default 1 for signatures, else 0.",
-        ),
-    ] = None,
-    seal_into: Annotated[
-        Path | None,
-        typer.Option(help="Folder for a copy of the bundle with the policy sealed in.", show_default=False),
-    ] = None,
+    impostor_samples: ImpostorSamples = None,
+    seal_into: SealInto = None,
 ) -> None:
     """Choose a threshold for each target false-accept rate, and write policy.json.
 
@@ -134,8 +118,7 @@ def policy(
             written.append(seal_policy(opened, chosen, seal_into))
     console = Console()
     print_policy(console, chosen, wanted)
-    for path in written:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+    print_paths(console, written)
 
 
 def print_policy(console: "Console", policy: "Policy", wanted: tuple[float, ...] = ()) -> None:

@@ -1,24 +1,17 @@
 """`countersign eval scores`: measure scores that somebody else made, without corpus or bundle."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.commands.evaluation_options import Figures, ImpostorKind, print_paths
 from countersign.commands.outputs import require_folder
 from countersign.commands.repeat import command_line
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
     from eval.trials import ScoreTable, TrialKind
-
-
-class ImpostorKind(StrEnum):
-    """What the impostors of a file of text are."""
-
-    RANDOM = "random"
-    SKILLED = "skilled"
 
 
 def scores(
@@ -53,7 +46,7 @@ def scores(
         bool, typer.Option("--nan-fails", help="Count NaN as failures to acquire; otherwise NaN is an error.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
-    figures: Annotated[bool, typer.Option("--figures", help="Also write every figure as SVG and PNG.")] = False,
+    figures: Figures = False,
 ) -> None:
     """Measure scores: every rate with its interval, in the same files as `eval run` writes.
 
@@ -108,8 +101,7 @@ def scores(
         written = evaluation.write(out, figures=figures)
     console = Console()
     print_rates(console, evaluation.results)
-    for path in written:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+    print_paths(console, written)
 
 
 def _open(

@@ -3,7 +3,7 @@
 embeddings ─ prepare ─→ work ─ tasks ─→ parts ─ merge ─→ sketch ─ measure ─→ results, histogram ─ render ─→ report.html
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from encode.bundle import Bundle
-from encode.errors import ConfigError
 from enroll.identity import IdentityModel
 from eval.allpairs.curves import counted_curves
 from eval.allpairs.measure import group_bootstrap, measured
@@ -22,11 +21,12 @@ from eval.allpairs.schedule import Task, sketches
 from eval.allpairs.sketch import ScoreSketch, merged
 from eval.allpairs.task import run_task
 from eval.corpora.corpus import Corpus
-from eval.page.report import Report
+from eval.facts import corpus_facts, failure_facts, policy_facts
+from eval.files.writing import writing
+from eval.page.report import FIGURES, Report, write_results
 from eval.resampling.bootstrap import DEFAULT_REPLICATES, GroupBootstrap
-from eval.resampling.intervals import CONFIDENCE, clopper_pearson
-from eval.results.results import BundleFacts, CorpusFacts, FailureFacts, PolicyFacts, ProtocolFacts, Results, ScaleFacts
-from eval.run import FIGURES, REPORT, RESULTS
+from eval.resampling.intervals import CONFIDENCE
+from eval.results.results import BundleFacts, ProtocolFacts, Results, ScaleFacts
 from eval.scoring import Acquired
 from eval.software import software_versions
 from eval.trials import TrialKind
@@ -142,16 +142,12 @@ class Outcome:
                 "impostor": impostor,
             }
         )
-        paths, report = [out / RESULTS, out / HISTOGRAM, out / REPORT], self.report()
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            paths[0].write_text(self.results.to_json(), encoding="utf-8")
-            pq.write_table(histogram, paths[1], compression="zstd")
-            paths[2].write_text(report.html(), encoding="utf-8")
+        report = self.report()
+        with writing(out, "the results"):
+            pq.write_table(histogram, out / HISTOGRAM, compression="zstd")
+            paths = write_results(report, out, beside=HISTOGRAM)
             if figures:
                 paths += report.write_figures(out / FIGURES)
-        except OSError as error:
-            raise ConfigError(f"the results cannot be written: {error.strerror}", field="out") from error
         return tuple(paths)
 
 
@@ -170,17 +166,21 @@ def conclude(
     """The rates of a finished run. Raises TrialsError where a rate cannot be computed."""
     rates = Rates(sketch, run.work.grid)
     bootstrap = group_bootstrap(rates, sketch, run.work, run.templates, replicates=replicates, seed=choice.seed)
-    failures = _failure_facts(run, corpus, acquired)
+    templates = run.templates
+    failures = failure_facts(
+        acquired,
+        attempted=templates.people + templates.failed_to_enroll,
+        failed=templates.failed_to_enroll,
+        too_few_samples=templates.too_few_samples,
+    )
     manifest = bundle.manifest
     results = Results(
         created=datetime.now(UTC).replace(microsecond=0),
-        corpus=_corpus_facts(corpus, manifest.roles),
+        corpus=corpus_facts(corpus, corpus.rows, manifest.modality, manifest.roles),
         bundle=BundleFacts(
             name=manifest.name,
             model_digest=manifest.model_digest,
-            policy=None
-            if policy is None
-            else PolicyFacts(id=policy.id, impostor=policy.impostor, corpus=policy.corpus.name, trials=policy.trials),
+            policy=policy_facts(policy),
         ),
         protocol=ProtocolFacts(
             rule="all versus all",
@@ -206,29 +206,3 @@ def conclude(
         command=command,
     )
     return Outcome(results, rates, bootstrap)
-
-
-def _corpus_facts(corpus: Corpus, roles: Mapping[str, str]) -> CorpusFacts:
-    role = roles.get(corpus.digest)
-    return CorpusFacts(
-        name=corpus.name,
-        digest=corpus.digest,
-        modality=corpus.rows[0].modality,
-        people=len({row.person for row in corpus.rows}),
-        samples=len(corpus.rows),
-        forgeries=sum(row.kind == "forgery" for row in corpus.rows),
-        used_in_making_the_model="training" if role == "training" else "development" if role else None,
-    )
-
-
-def _failure_facts(run: Prepared, corpus: Corpus, acquired: Acquired) -> FailureFacts:
-    failed = run.templates.failed_to_enroll
-    return FailureFacts(
-        to_acquire=clopper_pearson(len(acquired.reasons), len(corpus.rows)),
-        samples=len(acquired.reasons),
-        by_reason=dict(acquired.failures),
-        to_enroll=clopper_pearson(failed, run.templates.people + failed),
-        people_failed=failed,
-        people_attempted=run.templates.people + failed,
-        people_too_few_samples=run.templates.too_few_samples,
-    )

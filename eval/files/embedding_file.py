@@ -16,13 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encode.errors import ConfigError, CorpusInvalid, CorpusMissing
+from encode.errors import CorpusInvalid, CorpusMissing
+from encode.manifest import Manifest
 from encode.sample import Modality
+from eval.corpora.corpus import Corpus
 from eval.corpora.table import read_table
 from eval.files.embedding_arrays import EMBEDDING, mapped_array, table_vectors
 from eval.files.embedding_cells import NOT_FAILED, OPTIONAL, embedding_set
-from eval.files.embedding_set import EmbeddingSet
+from eval.files.embedding_set import EmbeddingSet, as_corpus, require_model, require_size
 from eval.files.parquet_columns import Columns, named, repeated
+from eval.files.writing import writing
+from eval.scoring import Acquired
 
 EMBEDDINGS = "embeddings.parquet"
 """What a run calls the file in its folder."""
@@ -56,14 +60,24 @@ def read_embeddings(path: Path, people: Path | None = None, *, modality: Modalit
     return embedding_set(cells, vectors, modality=modality)
 
 
+def embedded_corpus(path: Path, manifest: Manifest) -> tuple[Corpus, Acquired]:
+    """The corpus that a file of a bundle's embeddings is, and what was acquired of it (`embedding_set.as_corpus`).
+
+    Raises CorpusMissing, CorpusInvalid: as `read_embeddings`, or the embeddings are of another model or size.
+    """
+    held = read_embeddings(path, modality=manifest.modality)
+    require_model(held, manifest.model_digest, manifest.name)
+    require_size(held, manifest.embedding.size, manifest.name)
+    return as_corpus(held, path.stem)
+
+
 def write_embeddings(embeddings: EmbeddingSet, path: Path) -> tuple[Path, ...]:
     """Write a Parquet table, or, where the name ends in .npy, the array and the table of its people beside it.
 
     Raises ConfigError if a file cannot be written.
     """
     columns = _columns(embeddings)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path.parent, path.name):
         if path.suffix.lower() == ".npy":
             beside = path.with_suffix(".people.parquet")
             np.save(path, embeddings.embeddings, allow_pickle=False)
@@ -74,8 +88,6 @@ def write_embeddings(embeddings: EmbeddingSet, path: Path) -> tuple[Path, ...]:
         coded = [name for name in columns if name not in ("sample", EMBEDDING)]
         rows = max(_GROUP_BYTES // (4 * embeddings.size), 1)
         pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=coded, row_group_size=rows)
-    except OSError as error:
-        raise ConfigError(f"{path.name} cannot be written: {error.strerror}", field="out") from error
     return (path,)
 
 

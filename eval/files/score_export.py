@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from encode.errors import ConfigError, TrialsError
+from encode.errors import TrialsError
 from eval.files.score_text import UNKNOWN
+from eval.files.writing import writing
 from eval.trials import IMPOSTOR_KINDS, KINDS, ScoreTable, TrialKind
 
 GENUINE, IMPOSTOR = "genuine.txt", "impostor.txt"
@@ -132,12 +133,8 @@ def _written(scores: NDArray[np.float64]) -> pa.Array:
 
 def _write(columns: list[pa.Array], path: Path) -> None:
     """One line a row, the columns' texts between single spaces."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as stream:
-            for start in range(0, len(columns[0]), _ROWS):
-                texts = [column.slice(start, _ROWS).cast(pa.string()) for column in columns]
-                lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*texts, " "), "", "\n")
-                stream.write(lines.buffers()[2])  # the bytes of all strings, one behind the other
-    except OSError as error:
-        raise ConfigError(f"{path.name} cannot be written: {error.strerror}", field="out") from error
+    with writing(path.parent, path.name), path.open("wb") as stream:
+        for start in range(0, len(columns[0]), _ROWS):
+            texts = [column.slice(start, _ROWS).cast(pa.string()) for column in columns]
+            lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*texts, " "), "", "\n")
+            stream.write(lines.buffers()[2])  # the bytes of all strings, one behind the other

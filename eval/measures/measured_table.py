@@ -38,6 +38,11 @@ class MeasuredTable:
     bootstraps: Mapping[TrialKind, Replicates]
     identification: Identification | None
 
+    @property
+    def interval(self) -> str:
+        """How the intervals of the first kind were made."""
+        return next(iter(self.bootstraps.values())).method
+
 
 def measure_table(
     table: ScoreTable,

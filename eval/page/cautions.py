@@ -14,11 +14,7 @@ WORTH_A_WARNING = 2.0
 
 def warnings(results: Results) -> Iterator[str]:
     """One or two sentences each, the gravest first."""
-    blocks = {
-        kind: block
-        for kind, block in ((TrialKind.RANDOM, results.random), (TrialKind.SKILLED, results.skilled))
-        if block is not None
-    }
+    blocks = results.blocks
     yield from _about_the_samples(results)
     for kind, block in blocks.items():
         yield from _thin_evidence(kind, block)

@@ -23,8 +23,10 @@ from eval.page.report_intervals import stated_rates
 from eval.page.wording import KIND_TITLES, errors_row
 from eval.page.worst import WorstError, worst_errors
 from eval.results.kind_results import KindResults
-from eval.results.results import Results
+from eval.results.results import RESULTS, Results
 from eval.trials import ScoreTable, TrialKind
+
+REPORT, FIGURES = "report.html", "figures"
 
 GLANCE_FARS = (0.05, 0.01)
 """The false-accept rates of the overview, where there is more than one kind of impostor."""
@@ -68,11 +70,9 @@ class Report:
     ) -> None:
         self.results = results
         self.embedding = embedding
-        blocks = {TrialKind.RANDOM: results.random, TrialKind.SKILLED: results.skilled}
         self.sections = [
             _section(kind, block, table, (bootstraps or {}).get(kind), (curves or {}).get(kind))
-            for kind, block in blocks.items()
-            if block is not None
+            for kind, block in results.blocks.items()
         ]
         self._search = search_figures(results, embedding)
 
@@ -104,6 +104,17 @@ class Report:
     def write_figures(self, folder: Path) -> list[Path]:
         """Write every figure as .svg and .png into `folder`, made if need be. Raises OSError if that fails."""
         return write_figures(folder, self.drawings, subject(self.results))
+
+
+def write_results(report: Report, out: Path, *, beside: str) -> list[Path]:
+    """Write results.json and report.html into the folder `out`, between them the caller's own file `beside`.
+
+    Returns the paths of all three. Raises OSError.
+    """
+    paths = [out / RESULTS, out / beside, out / REPORT]
+    paths[0].write_text(report.results.to_json(), encoding="utf-8")
+    paths[2].write_text(report.html(), encoding="utf-8")
+    return paths
 
 
 def render_report(

@@ -34,7 +34,6 @@ class Column:
 
 def render_comparison(results: ComparisonResults, tables: Mapping[str, ScoreTable] | None = None) -> str:
     """The page as HTML text; with the scored trials of each model, by the names in `results`, DET curves as well."""
-    blocks = {TrialKind.RANDOM: results.random, TrialKind.SKILLED: results.skilled}
     return render(
         "compare.html.j2",
         results=results,
@@ -50,8 +49,7 @@ def render_comparison(results: ComparisonResults, tables: Mapping[str, ScoreTabl
                 "columns": list(_columns(block)),
                 "figure": _overlay(kind, tables) if tables else None,
             }
-            for kind, block in blocks.items()
-            if block is not None
+            for kind, block in results.blocks.items()
         ],
         repeat=list(_facts(results)),
         signed=_signed,

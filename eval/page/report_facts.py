@@ -45,7 +45,7 @@ def size(results: Results) -> str:
         return f"{corpus.people:,} people, {corpus.samples:,} samples{forged}"
     if scale := results.scale:
         return f"{scale.templates:,} templates, {scale.samples:,} samples"
-    blocks = [block for block in (results.random, results.skilled) if block]
+    blocks = list(results.blocks.values())
     impostor = sum(block.trials.impostor for block in blocks)
     return f"{blocks[0].trials.genuine:,} genuine and {impostor:,} impostor scores" if blocks else ""
 

@@ -136,7 +136,7 @@ def _stated(rows: Iterable[Row]) -> dict[str, str]:
                 fix="use development, test or training",
             )
         found.setdefault(row.person, set()).add(NEITHER if row.split in TRAINING else row.split)
-    _require_one_part(found)
+    require_one_part(found)
     return {person: part for person, (part,) in found.items()}
 
 
@@ -163,7 +163,7 @@ def split_by_list(fold_people: Mapping[str, AbstractSet[str]], people: Sequence[
     for fold, members in fold_people.items():
         for person in members:
             found.setdefault(person, set()).add(fold)
-    _require_one_part(found)
+    require_one_part(found)
     labels = (next(iter(found[person])) if person in found else NEITHER for person in people)
     return Split(tuple(labels), "the folds of the trial list")
 
@@ -173,10 +173,11 @@ def _draws(people: Sequence[str], seed: int) -> list[float]:
     return [float(person_generator(seed, f"split\0{person}").random()) for person in people]
 
 
-def _require_one_part(found: Mapping[str, AbstractSet[str]]) -> None:
+def require_one_part(found: Mapping[str, AbstractSet[str]], *, unnamed: str = "training") -> None:
+    """Raise CorpusOverlap where somebody (name → parts) is in more than one part; `unnamed` is what an empty one is."""
     both = sorted(person for person, parts in found.items() if len(parts) > 1)
     if both:
-        parts = " and ".join(sorted((part or "training" for part in found[both[0]]), key=in_order)[:2])
+        parts = " and ".join(sorted((part or unnamed for part in found[both[0]]), key=in_order)[:2])
         raise CorpusOverlap(
             f"people in more than one part: {len(both)}; the first is {both[0]!r}, in {parts}",
             field="split",

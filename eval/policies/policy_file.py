@@ -3,17 +3,15 @@
 from pathlib import Path
 
 from encode.bundle import Bundle, with_policy
-from encode.errors import ConfigError, FieldInvalid
+from encode.errors import FieldInvalid
+from eval.files.writing import writing
 from verify.policy import Policy
 
 
 def save_policy(policy: Policy, path: Path) -> Path:
     """Write `policy` to `path`, its folder made if need be. Raises ConfigError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path.parent, str(path)):
         path.write_bytes(policy.to_json())
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}", field="out") from error
     return path
 
 
@@ -30,7 +28,5 @@ def seal_policy(bundle: Bundle, policy: Policy, folder: Path) -> Path:
         f"Those in force are in policy.json, set on {policy.corpus.people} people of {policy.corpus.name} "
         f"({policy.impostor} impostors). Any thresholds stated above are no longer used."
     )
-    try:
+    with writing(folder, str(folder), field="seal_into"):
         return with_policy(bundle, folder, policy.to_json(), note).path
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error.strerror}", field="seal_into") from error

@@ -13,11 +13,12 @@ import numpy as np
 from encode.bundle import Bundle
 from encode.errors import CorpusInvalid, CorpusOverlap, FieldMissing, PolicyMismatch, TrialsError, WrongModality
 from eval.corpora.corpus import Corpus
-from eval.files.score_file import SCORES, read_scores
+from eval.files.score_file import read_scores, score_path
 from eval.plans.parts import DEVELOPMENT, TEST, table_within
-from eval.plans.splits import TRAINING
+from eval.plans.splits import TRAINING, require_one_part
+from eval.results.results import RESULTS
 from eval.trials import ScoreTable, TrialKind
-from eval.verdicts.gate import RESULTS, read_measured
+from eval.verdicts.gate import read_measured
 
 EVERYBODY = "all"
 """As a part: everybody, whatever the split says."""
@@ -51,13 +52,7 @@ def development_corpus(corpus: Corpus, bundle: Bundle, part: str | None = None) 
         parts.setdefault(row.person, set()).add(row.split or "")
     chosen = _chosen(part, {name for names in parts.values() for name in names})
     if chosen is not None:
-        both = sorted(person for person, names in parts.items() if len(names) > 1)
-        if both:
-            raise CorpusOverlap(
-                f"people in more than one part: {len(both)}; the first is {both[0]!r}",
-                field="split",
-                fix="keep every person in one part",
-            )
+        require_one_part(parts, unnamed="no part")
         kept = [person for person, names in parts.items() if chosen in names]
         if not kept:
             raise CorpusInvalid(f"nobody in {corpus.name} is in the part {chosen!r}", field="split")
@@ -77,7 +72,7 @@ def development_scores(path: Path, bundle: Bundle, part: str | None = None) -> D
     TrialsError : they do not tell their corpus, or not who is in the part asked for.
     CorpusOverlap : the people trained the model. FieldMissing : as of :func:`development_corpus`.
     """
-    file = path / SCORES if path.is_dir() else path
+    file = score_path(path)
     table = read_scores(file)
     if not table.model_digest:
         raise PolicyMismatch(

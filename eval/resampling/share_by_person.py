@@ -16,6 +16,7 @@ from encode.errors import TrialsError
 from eval.resampling.bootstrap import DEFAULT_REPLICATES
 from eval.resampling.intervals import CONFIDENCE
 from eval.resampling.logit_interval import logit_interval
+from eval.resampling.roles import draw_people
 from verify.policy import Rate
 
 
@@ -46,7 +47,7 @@ def share_by_person(
     people = len(counted)
     if people < 2:
         raise TrialsError("an interval by person needs at least two people with trials")
-    drawn = np.random.default_rng([seed, people]).multinomial(people, np.full(people, 1 / people), size=replicates)
+    drawn = draw_people(people, replicates, seed)
     # A mean lies between its terms, which rounding may forget.
     own = summed / counted
     value = float(np.clip(summed.sum() / counted.sum(), own.min(), own.max()))

@@ -1,9 +1,10 @@
 """A rate with what it was counted from, and the small parts that every block of results.json is made of."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from eval.trials import TrialKind
 from verify.policy import Fraction, Rate
 
 Count = Annotated[int, Field(ge=0)]
@@ -14,6 +15,15 @@ class Part(BaseModel):
     """Immutable and exact: an unknown key is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Block = TypeVar("Block")
+
+
+def measured_kinds(random: Block | None, skilled: Block | None) -> dict[TrialKind, Block]:
+    """The blocks that exist, by kind of impostor, in the order in which they are reported."""
+    found = {TrialKind.RANDOM: random, TrialKind.SKILLED: skilled}
+    return {kind: block for kind, block in found.items() if block is not None}
 
 
 class CountedRate(Rate):

@@ -11,10 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from encode.sample import Modality
-from eval.results.counted_rate import Count, Part
+from eval.results.counted_rate import Count, Part, measured_kinds
 from eval.results.kind_results import KindResults
 from eval.results.search_results import EmbeddingQuality, Identification
+from eval.trials import TrialKind
 from verify.policy import Digest, PolicyTrials, Rate
+
+RESULTS = "results.json"
+"""What a run calls the file in its folder."""
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
@@ -139,6 +143,11 @@ class Results(Part):
     scale: ScaleFacts | None = None
     software: dict[str, str]
     command: Annotated[str, Field(description="repeats the run")]
+
+    @property
+    def blocks(self) -> dict[TrialKind, KindResults]:
+        """The rates by kind of impostor, of the kinds that were measured."""
+        return measured_kinds(self.random, self.skilled)
 
     def to_json(self) -> str:
         """The text of results.json; blocks and values that do not exist are left out."""

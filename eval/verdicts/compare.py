@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from encode.errors import ConfigError, FieldInvalid, TrialsError
+from encode.errors import FieldInvalid, TrialsError
+from eval.files.writing import writing
 from eval.measures.rates import measure
 from eval.page.report_compare import render_comparison
 from eval.progress import track
@@ -51,12 +52,9 @@ class Comparison:
         Raises ConfigError if they cannot be written.
         """
         paths = out / COMPARISON, out / PAGE
-        try:
-            out.mkdir(parents=True, exist_ok=True)
+        with writing(out, "the comparison"):
             paths[0].write_text(self.results.to_json(), encoding="utf-8")
             paths[1].write_text(render_comparison(self.results, self.tables), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"the comparison cannot be written: {error.strerror}", field="out") from error
         return paths
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eval.results.counted_rate import Count, Part
+from eval.results.counted_rate import Count, Part, measured_kinds
 from eval.results.kind_results import KindResults
+from eval.trials import TrialKind
 from verify.policy import Fraction
 
 COMPARISON = "comparison.json"
@@ -79,6 +80,11 @@ class ComparisonResults(Part):
     skilled: KindComparison | None = None
     software: dict[str, str]
     command: Annotated[str, Field(description="repeats the comparison")] = ""
+
+    @property
+    def blocks(self) -> dict[TrialKind, KindComparison]:
+        """The kinds of impostor that the models were compared on."""
+        return measured_kinds(self.random, self.skilled)
 
     def to_json(self) -> str:
         """The text of comparison.json; blocks that do not exist are left out."""

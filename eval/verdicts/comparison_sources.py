@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from encode.errors import FieldInvalid
-from eval.files.score_file import SCORES, read_scores
+from eval.files.score_file import SCORES, read_scores, score_path
+from eval.results.results import RESULTS
 from eval.trials import ScoreTable
-from eval.verdicts.gate import RESULTS
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def read_compared(paths: Sequence[Path], names: Sequence[str] | None = None) -> 
     ------
     FieldInvalid : names are missing, empty or occur twice; TrialsError : a file is no table of scores.
     """
-    files = [path / SCORES if path.is_dir() else path for path in paths]
+    files = [score_path(path) for path in paths]
     called = [_folder_name(file) for file in files] if names is None else list(names)
     if len(called) != len(files):
         raise FieldInvalid(f"{len(called)} names are given for {len(files)} models", field="names")

@@ -13,11 +13,10 @@ from typing import Any
 
 from encode.errors import FieldInvalid
 from eval.page.wording import SPACE, ends, percent
+from eval.results.results import RESULTS
 from eval.verdicts.requirement import Requirement
 from eval.verdicts.result_path import Found, find
 from verify.policy import ERRORS_NEEDED
-
-RESULTS = "results.json"
 
 VERSIONS = {"results.json": (1, 2), "fusion.json": (1,), "comparison.json": (1,)}
 """The versions of each kind of file that this release reads."""

@@ -29,23 +29,6 @@ def assert_same(found: EmbeddingSet, wanted: EmbeddingSet) -> None:
     assert (found.embeddings == wanted.embeddings).all()
 
 
-@pytest.fixture
-def three() -> EmbeddingSet:
-    return EmbeddingSet(
-        samples=["c", "a", "b"],
-        people=["ann", "ann", "bob"],
-        kinds=["genuine", "genuine", "forgery"],
-        modality=Modality.SIGNATURE,
-        embeddings=np.array([[1, 2], [0, 0], [3, 4]], dtype=np.float32),
-        reasons={1: "IMAGE_CORRUPT"},
-        groups={"group_hand": ["left", "left", ""]},
-        orders=[2, 1, None],
-        sessions=["s1", None, "s2"],
-        splits=["test", "test", "development"],
-        model_digest="m",
-    )
-
-
 @pytest.mark.parametrize("name", ["e.parquet", "e.npy"])
 def test_a_set_survives_its_files(three: EmbeddingSet, tmp_path: Path, name: str) -> None:
     paths = write_embeddings(three, tmp_path / "new" / name)
