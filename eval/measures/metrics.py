@@ -20,23 +20,6 @@ from numpy.typing import NDArray
 from eval.measures.one_side import checked, highest_threshold_at_frr, lowest_threshold_at_far
 from eval.measures.sorted_scores import EqualError, ErrorCurve, SortedScores
 
-__all__ = [
-    "EqualError",
-    "ErrorCurve",
-    "SortedScores",
-    "auc",
-    "checked",
-    "equal_error",
-    "equal_error_index",
-    "error_curve",
-    "far_at",
-    "fmr_at",
-    "fnmr_at",
-    "frr_at",
-    "threshold_at_far",
-    "threshold_at_frr",
-]
-
 FloatArray = NDArray[np.float64]
 
 

@@ -6,6 +6,7 @@ encoder would. Everything behind it (identity model, verifier) is the product's 
 
 import json
 from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,52 @@ class BytesEncoder:
 
     def embed_prepared(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         return inputs.reshape(len(inputs), SIZE)
+
+
+class Page(HTMLParser):
+    """Text, headings, ids and outside references of a page; fails on tags that do not match."""
+
+    VOID = frozenset({"meta", "br", "wbr", "link", "img", "path", "use", "rect"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self.headings: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag in {"h1", "h2", "h3", "h4"}:
+            self.headings.append("")
+        for name, value in attrs:
+            assert not name.startswith("on")
+            if name == "id":
+                self.ids.append(str(value))
+            elif name in {"src", "href", "xlink:href"} and not str(value).startswith("#"):
+                self.loads.append(str(value))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open and self.open[-1] in {"h1", "h2", "h3", "h4"}:
+            self.headings[-1] += data.strip()
+
+
+@pytest.fixture(scope="session")
+def parse_page() -> Callable[[str], Page]:
+    """``parse_page(html)``: the page as what a test asks of it."""
+    return Page
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from pyeer.eer_stats import calculate_roc, calculate_roc_auc, get_decidability_v
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from encode.errors import TrialsError
-from eval.measures.metrics import EqualError, equal_error_index, far_at, fmr_at, fnmr_at, frr_at, threshold_at_frr
-from eval.measures.sorted_scores import SortedScores
+from eval.measures.metrics import equal_error_index, far_at, fmr_at, fnmr_at, frr_at, threshold_at_frr
+from eval.measures.sorted_scores import EqualError, SortedScores
 
 FloatArray = NDArray[np.float64]
 
