@@ -30,12 +30,14 @@ COPY models /models
 RUN install -d -o 10001 -g 10001 -m 0700 /data
 USER 10001:10001
 WORKDIR /data
-# Inside a container loopback reaches nobody, so here, and only here, the service listens on every address.
-# Who can reach it is decided where the port is published.
+# Inside a container loopback reaches nobody, so here, and only here, the service listens on every address, which it does
+# with TLS and tokens alone: `countersign init /data` makes a key pair and a first token.
 ENV PATH=/opt/countersign/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     COUNTERSIGN_HOST=0.0.0.0 \
     COUNTERSIGN_PORT=50051 \
+    COUNTERSIGN_TLS_CERT=/data/tls/cert.pem \
+    COUNTERSIGN_TLS_KEY=/data/tls/key.pem \
     COUNTERSIGN_MODELS=/models/face \
     COUNTERSIGN_DATABASE=/data/countersign.sqlite
 VOLUME /data

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from encode.sample import ImageSample, Modality
-from enroll.sqlite_store import SqliteStore
+from enroll.stores.opening import StorePlace, open_sql_store
 from verify.client import Client
 from verify.model import load_models
 from verify.server_thread import serving
@@ -48,7 +48,7 @@ def main() -> None:
     encoder = models[Modality.FACE].encoder
     references, probe = [picture(seed) for seed in range(5)], picture(9)
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(str(Path(folder) / "bench.sqlite"))
+        store = open_sql_store(StorePlace(str(Path(folder) / "bench.sqlite")))
         with serving(models, store) as address, Client(address) as client:
             client.enroll("bench", "someone", references)
             bare = median_ms(lambda: encoder.embed_prepared(encoder.prepare(probe)[None]))

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from encode.sample import Modality
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from eval.corpora.spec import open_corpus
 from eval.plans.protocol import Protocol
 from eval.run import evaluate

@@ -16,8 +16,8 @@ import numpy as np
 from encode.bundle import open_bundle
 from encode.sample import Modality
 from enroll.identity import IdentityModel
-from enroll.memory_store import MemoryStore
 from enroll.moments import Moments
+from enroll.stores.memory import MemoryStore
 from enroll.template import Template
 from eval.corpora.corpus import Corpus
 from eval.corpora.spec import open_corpus

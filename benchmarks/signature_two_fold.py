@@ -16,7 +16,7 @@ from encode.bundle import Bundle, open_bundle
 from encode.encoder import Encoder
 from encode.sample import Modality
 from enroll.identity import IdentityModel
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from eval.corpora.corpus import Corpus, merge
 from eval.corpora.spec import open_corpus
 from eval.measures.metrics import equal_error, frr_at, threshold_at_far

@@ -4,13 +4,14 @@
     1    `verify`: the claim was rejected; `health`: not ready
     2    the command line is wrong
     3    an input is at fault: a sample, an id, a corpus
-    4    the service is not there, overloaded, out of time, or failed
+    4    the service is not there, overloaded, out of time, asks to wait, or failed
     5    the present state refuses: unknown person, a repeated request_id, another model's template, no such target FAR
     6    a model bundle cannot be used
     7    the database cannot be used
     8    a setting is unusable, or the address to listen on is taken
     9    training or measuring could not be done
     10   `eval gate`: what was measured does not meet a requirement
+    11   access refused: no valid token, or one without the scope or the collection
     70   an error nobody foresaw
     130  interrupted from the keyboard
 
@@ -25,6 +26,7 @@ from enum import IntEnum
 import typer
 
 from encode.errors import (
+    AccessError,
     BundleError,
     ConfigError,
     Conflict,
@@ -38,6 +40,7 @@ from encode.errors import (
     StoreError,
     TrainingError,
     TrialsError,
+    TryLater,
 )
 
 
@@ -55,6 +58,7 @@ class ExitCode(IntEnum):
     CONFIG = 8
     TRAINING = 9
     REQUIREMENT = 10
+    ACCESS = 11
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -62,6 +66,8 @@ class ExitCode(IntEnum):
 EXIT_CODES: dict[type[CountersignError], ExitCode] = {
     InputError: ExitCode.INPUT,
     CorpusError: ExitCode.INPUT,
+    AccessError: ExitCode.ACCESS,
+    TryLater: ExitCode.SERVICE,
     DeadlineExpired: ExitCode.SERVICE,
     ServiceError: ExitCode.SERVICE,
     NotFound: ExitCode.STATE,

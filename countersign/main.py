@@ -11,7 +11,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from countersign.commands import demo, enroll, evaluate, health, reproduce, serve, train, verify
+from countersign.commands import (
+    audit,
+    db,
+    demo,
+    enroll,
+    evaluate,
+    health,
+    init,
+    keys,
+    reproduce,
+    serve,
+    token,
+    train,
+    verify,
+)
 from countersign.exit_codes import ExitCode, typed_exit
 from encode.errors import ConfigError, CountersignError, FieldInvalid
 
@@ -61,10 +75,15 @@ def countersign(
     """Verification by face and handwritten signature, with error rates you can check."""
 
 
+app.command()(init.init)
 app.command()(serve.serve)
 app.command()(health.health)
+app.add_typer(db.app, name="db")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.command()(enroll.enroll)
 app.command()(verify.verify)
+app.add_typer(token.app, name="token")
 app.add_typer(evaluate.app, name="eval")
 app.command()(train.train)
 app.add_typer(reproduce.app, name="reproduce")

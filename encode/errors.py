@@ -34,6 +34,12 @@ CountersignError
 │   ├── ModelMismatch             the template was made by another model
 │   ├── PolicyMismatch            the policy was made for another model
 │   └── TargetFarUnavailable      the policy holds no threshold for the target FAR asked for
+├── AccessError                   the caller may not make this call
+│   ├── TokenInvalid              no token, or one that is unknown, forged, expired or revoked
+│   └── ScopeMissing              the token is valid and does not reach this call or this collection
+├── TryLater                      the call is refused for now; `retry_after` says how long
+│   ├── RateLimited               the caller makes more calls than it may
+│   └── LockedOut                 too many rejected claims, of the person or by the caller
 ├── DeadlineExpired               the caller's deadline passed before the work was done
 ├── ServiceError                  the service could not answer, through no fault of the request
 │   ├── ServiceUnavailable        nothing answers at the address, or it is shutting down
@@ -47,7 +53,9 @@ CountersignError
 │   └── BundleCorrupt             a part does not parse
 ├── StoreError                    the template store cannot serve
 │   ├── StoreUnavailable          it cannot be opened, read or written
-│   └── StoreCorrupt              a record does not decode
+│   ├── StoreCorrupt              a record does not decode
+│   ├── StoreKeyMissing           the key that the stored data needs is not at hand
+│   └── AuditBroken               the audit log was changed, cut or sealed with another key
 ├── ConfigError                   a setting is unusable
 │   └── AddressInUse              the address to listen on is taken or not permitted
 ├── CorpusError                   a corpus cannot be read
@@ -238,6 +246,38 @@ class TargetFarUnavailable(StateError):
     reason = "TARGET_FAR_UNAVAILABLE"
 
 
+class AccessError(CountersignError):
+    reason = "ACCESS_REFUSED"
+
+
+class TokenInvalid(AccessError):
+    reason = "TOKEN_INVALID"
+
+
+class ScopeMissing(AccessError):
+    reason = "SCOPE_MISSING"
+
+
+class TryLater(CountersignError):
+    """`retry_after`: seconds until the same call may be made again, more than 0."""
+
+    reason = "TRY_LATER"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, fix: str | None = None, retry_after: float = 1.0
+    ) -> None:
+        super().__init__(message, field=field, fix=fix)
+        self.retry_after = retry_after
+
+
+class RateLimited(TryLater):
+    reason = "RATE_LIMITED"
+
+
+class LockedOut(TryLater):
+    reason = "LOCKED_OUT"
+
+
 class DeadlineExpired(CountersignError):
     reason = "DEADLINE_EXPIRED"
 
@@ -300,6 +340,14 @@ class StoreUnavailable(StoreError):
 
 class StoreCorrupt(StoreError):
     reason = "STORE_CORRUPT"
+
+
+class StoreKeyMissing(StoreError):
+    reason = "STORE_KEY_MISSING"
+
+
+class AuditBroken(StoreError):
+    reason = "AUDIT_BROKEN"
 
 
 class ConfigError(CountersignError):

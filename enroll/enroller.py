@@ -25,7 +25,8 @@ from enroll.acquisition import (
     sample_path,
 )
 from enroll.answers import Enrollment, ErasedTemplate, ErasureReceipt, Outcome, TemplateSummary
-from enroll.store import Request, TemplateStore, person_unknown, require_person
+from enroll.audit.event import NOBODY, Action, AuditEvent, Origin
+from enroll.stores.store import Request, TemplateStore, person_unknown, require_person
 from enroll.template import Template
 
 _ATTEMPTS = 16
@@ -84,11 +85,13 @@ class Enroller:
         samples: Sequence[Sample],
         *,
         request: Request | None = None,
+        origin: Origin = NOBODY,
         checkpoint: Callable[[], None] = no_checkpoint,
     ) -> Enrollment:
         """Add those of `samples` that can be used, at least one, to a person, who need not exist before.
 
-        `request` makes the call safe to repeat. `checkpoint` may raise to abandon it; then nothing is stored.
+        `request` makes the call safe to repeat, `origin` says to the audit log who asks. `checkpoint` may raise to
+        abandon it; then nothing is stored.
 
         Raises
         ------
@@ -96,7 +99,7 @@ class Enroller:
         TooFewReferences : no sample can be used; `causes` holds the error of each.
         TemplateFull : the person's model keeps no more references than are there.
         ModelMismatch : the person's template was made by another model.
-        RequestIdReused, VersionConflict, StoreError : see :class:`~enroll.store.TemplateStore`.
+        RequestIdReused, VersionConflict, StoreError : see :class:`~enroll.stores.store.TemplateStore`.
         """
         require_modalities(self._models, samples)
         if request is not None and (earlier := self._store.recorded(request)) is not None:
@@ -112,17 +115,27 @@ class Enroller:
             stored = self._stored(collection, person, wanted)
             changed, outcomes = self._add(collection, person, stored, samples, acquired)
             answer = Enrollment(self._summaries({**stored, **changed}.values()), outcomes)
-            return self._store.save(changed.values(), answer=answer.to_json(), request=request)
+            event = AuditEvent(
+                Action.ENROLL,
+                origin=origin,
+                collection=collection,
+                person=person,
+                models={modality: template.model_digest for modality, template in changed.items()},
+                versions={modality: template.version for modality, template in changed.items()},
+            )
+            return self._store.save(changed.values(), answer=answer.to_json(), request=request, event=event)
 
         return Enrollment.from_json(_insist(write))
 
-    def erase(self, collection: str, person: str, *, request: Request | None = None) -> ErasureReceipt:
+    def erase(
+        self, collection: str, person: str, *, request: Request | None = None, origin: Origin = NOBODY
+    ) -> ErasureReceipt:
         """Erase all templates of a person.
 
         Raises
         ------
         PersonUnknown : nobody of that name is enrolled.
-        RequestIdReused, VersionConflict, StoreError : see :class:`~enroll.store.TemplateStore`.
+        RequestIdReused, VersionConflict, StoreError : see :class:`~enroll.stores.store.TemplateStore`.
         """
 
         def write() -> bytes:
@@ -134,7 +147,16 @@ class Enroller:
                 raise person_unknown()
             erased = tuple(ErasedTemplate(t.modality, t.model_digest, t.count) for t in templates)
             receipt = ErasureReceipt(secrets.token_hex(16), erased, self._clock())
-            return self._store.erase(templates, answer=receipt.to_json(), request=request)
+            event = AuditEvent(
+                Action.DELETE_PERSON,
+                origin=origin,
+                collection=collection,
+                person=person,
+                models={template.modality: template.model_digest for template in templates},
+                versions={template.modality: template.version for template in templates},
+                subject=receipt.receipt_id,
+            )
+            return self._store.erase(templates, answer=receipt.to_json(), request=request, event=event)
 
         return ErasureReceipt.from_json(_insist(write))
 

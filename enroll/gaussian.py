@@ -62,10 +62,15 @@ class Gaussian:
         diagonal = self.factor if self.factor.ndim == 1 else np.diag(self.factor)
         return 2.0 * float(np.log(diagonal).sum())
 
+    def whitened(self, x: ArrayLike) -> Array:
+        """L⁻¹ (x − μ) of each row of x (n, d): float64 (n, d), standard normal where x is of this density."""
+        centred = np.atleast_2d(np.asarray(x, np.float64)) - self.mean
+        white: Array = centred / self.factor if self.factor.ndim == 1 else centred @ self._whitening.T
+        return white
+
     def squared_distance(self, x: ArrayLike) -> Array:
         """Mahalanobis distance squared of each row of x (n, d): float64 (n,)."""
-        centred = np.atleast_2d(np.asarray(x, np.float64)) - self.mean
-        white = centred / self.factor if self.factor.ndim == 1 else centred @ self._whitening.T
+        white = self.whitened(x)
         distances: Array = np.einsum("ij,ij->i", white, white)
         return distances
 

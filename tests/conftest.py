@@ -1,8 +1,15 @@
-"""Shared by several stages: encoded pictures, a tiny but real ONNX network, and a sealed bundle around it."""
+"""Shared by several stages: encoded pictures, a tiny but real ONNX network, a sealed bundle, a PostgreSQL server."""
 
 import io
 import math
-from collections.abc import Callable, Mapping
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +137,71 @@ def seal_tiny(tiny_network: TinyNetwork, tiny_manifest: Callable[..., Manifest])
         )
 
     return seal
+
+
+NewDatabase = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[NewDatabase]:
+    """``postgres()``: the address of a new, empty database (a schema of one) of a server that runs while the tests do.
+
+    Skips where PostgreSQL is not installed (Debian: apt-get install postgresql).
+    """
+    found = [shutil.which("postgres"), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")))]
+    program = next((Path(path).resolve() for path in found if path), None)
+    if program is None:
+        pytest.skip("PostgreSQL is not installed")
+    # It refuses to run as root.
+    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="countersign-postgres-"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    if user:
+        shutil.chown(folder, **user)
+    data, log = folder / "data", folder / "log"
+    make = [program.with_name("initdb"), "--auth=trust", "--username=tests", "--encoding=UTF8", "--no-sync", data]
+    subprocess.run(make, check=True, capture_output=True, cwd=folder, **user)
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
+    run = [program, "-D", data, *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
+    with log.open("wb") as out:
+        server = subprocess.Popen(run, stdout=out, stderr=out, cwd=folder, **user)
+    address = f"postgresql://tests@127.0.0.1:{port}/postgres"
+    try:
+        _wait_for(server, address, log)
+        yield lambda: _new_schema(address)
+    finally:
+        # At once, without writing anything back: the data goes with it.
+        server.send_signal(signal.SIGQUIT)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    import psycopg
+
+    for _ in range(600):
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(log.read_text())
+
+
+def _new_schema(address: str) -> str:
+    """A schema of its own is as good as a database to whoever sees nothing else, and made and dropped in no time."""
+    import secrets
+
+    import psycopg
+
+    name = f"s{secrets.token_hex(6)}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
+    return f"{address}?options=-csearch_path%3D{name}"

@@ -18,8 +18,22 @@ from encode.errors import BundleIncomplete, CorpusMissing, CountersignError, Ser
 
 HEAVY = ("torch", "torchvision", "onnxruntime", "onnx", "grpc", "sklearn", "matplotlib", "pyarrow", "jinja2", "numpy")
 COMMANDS = {
+    "init",
+    "token create",
+    "token list",
+    "token revoke",
     "serve",
     "health",
+    "db upgrade",
+    "db current",
+    "db backup",
+    "db restore",
+    "db reconcile",
+    "db export",
+    "db import",
+    "keys new",
+    "keys rotate",
+    "keys status",
     "enroll",
     "verify",
     "eval fuse",
@@ -34,6 +48,8 @@ COMMANDS = {
     "reproduce chopra2005",
     "reproduce bromley1993",
     "demo",
+    "audit verify",
+    "audit export",
 }
 
 HELP_OF_ALL = """

@@ -3,7 +3,7 @@
 Answers are the wire messages of verify/v1; samples are those of :mod:`encode.sample`. Every method raises the error the
 service answered with, or
 
-    ServiceUnavailable   nothing answers at the address
+    ServiceUnavailable   nothing answers at the address, or not with a certificate that is trusted
     DeadlineExpired      no answer in time
 """
 
@@ -18,8 +18,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from encode.errors import FieldInvalid
 from encode.sample import Modality, Sample
-from verify.address import LOOPBACK
+from verify.client_channel import ClientTls, open_channel
 from verify.messages import MAX_MESSAGE_BYTES, MODALITY_TO_WIRE, write_modalities, write_sample
+from verify.settings import ClientSettings
 from verify.status import from_rpc_error
 from verify.v1 import (
     enrollment_pb2,
@@ -34,19 +35,48 @@ _Answer = TypeVar("_Answer", bound=Message)
 
 
 class Client:
-    """Calls one service at `address` (``host:port``), each call with a deadline of `timeout` seconds."""
+    """Calls one service, each call with a deadline.
 
-    def __init__(self, address: str, *, timeout: float = 30.0) -> None:
+    Parameters
+    ----------
+    address : ``host:port``.
+    timeout : seconds a call may take.
+    token : ``cs_...``, for a service that asks for one.
+    tls : how to encrypt; None sends in the clear.
+    insecure_plaintext : send a token beyond loopback without TLS all the same.
+
+    Raises
+    ------
+    ConfigError : a certificate cannot be read, or a token would cross the network in the clear.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float = 30.0,
+        token: str | None = None,
+        tls: ClientTls | None = None,
+        insecure_plaintext: bool = False,
+    ) -> None:
         self._timeout = timeout
-        options: list[tuple[str, int]] = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
-        if address.rpartition(":")[0].strip("[]") in LOOPBACK:
-            # A proxy named by the environment would look for this machine's service on itself.
-            options.append(("grpc.enable_http_proxy", 0))
-        self._channel = grpc.insecure_channel(address, options=options)
+        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        self._channel = open_channel(address, tls, secret=token is not None and not insecure_plaintext)
         self._enrollment = enrollment_pb2_grpc.EnrollmentServiceStub(self._channel)
         self._verification = verification_pb2_grpc.VerificationServiceStub(self._channel)
         self._models = model_pb2_grpc.ModelServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
+
+    @classmethod
+    def of(cls, settings: ClientSettings) -> Self:
+        """The client that the settings describe."""
+        return cls(
+            settings.address,
+            timeout=settings.timeout_seconds,
+            token=None if settings.token is None else settings.token.get_secret_value(),
+            tls=ClientTls.of(settings),
+            insecure_plaintext=settings.insecure_plaintext,
+        )
 
     def enroll(
         self, collection: str, person: str, samples: Sequence[Sample], *, request_id: str | None = None
@@ -142,7 +172,7 @@ class Client:
     def _call(self, method: Callable[..., Any], request: Message, _: type[_Answer]) -> _Answer:
         """The answer, of the type named: the generated stubs do not tell it."""
         try:
-            answer: _Answer = method(request, timeout=self._timeout)
+            answer: _Answer = method(request, timeout=self._timeout, metadata=self._metadata)
             return answer
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None

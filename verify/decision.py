@@ -59,6 +59,8 @@ class Decision:
 
     `beyond_evidence`: the policy's impostor trials are too few to show that rate (see :mod:`verify.policy`).
     `accept_partial`: the caller takes a decision on part of what was sent.
+    `concealed`: the modalities in which there was nobody to compare with, though the decision tells a score (see
+    :mod:`verify.access.decoy`); never told to a caller.
     """
 
     score: float
@@ -69,6 +71,7 @@ class Decision:
     modalities: tuple[ModalityEvidence, ...]
     samples: tuple[SampleEvidence, ...] = ()
     accept_partial: bool = False
+    concealed: frozenset[Modality] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -77,7 +80,7 @@ class Decision:
 
     @property
     def accepted(self) -> bool:
-        return self.score >= self.threshold and (self.complete or self.accept_partial)
+        return self.score >= self.threshold and (self.complete or self.accept_partial) and not self.concealed
 
     @property
     def probability(self) -> float:

@@ -14,7 +14,7 @@ from encode.errors import FieldInvalid, FieldMissing, StrokesTooLong
 from encode.sample import CropBox, ImageSample, Modality, Sample, StrokesSample
 from encode.strokes import DEFAULT_STROKE_LIMITS
 from enroll.acquisition import Problem
-from enroll.store import Request
+from enroll.stores.store import Request
 from verify.names import require_name
 from verify.v1 import enrollment_pb2, sample_pb2, verification_pb2
 

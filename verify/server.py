@@ -17,13 +17,16 @@ from grpc_reflection.v1alpha import reflection
 from encode.errors import AddressInUse, StoreUnavailable, TargetFarUnavailable
 from encode.sample import Modality
 from enroll.enroller import Enroller
-from enroll.memory_store import MemoryStore
-from enroll.sqlite_store import SqliteStore
-from enroll.store import TemplateStore
+from enroll.stores.memory import MemoryStore
+from enroll.stores.opening import StorePlace, database_name, open_sql_store
+from enroll.stores.store import TemplateStore
+from verify.audit_trail import AuditTrail
 from verify.logging import get_logger
 from verify.messages import MAX_MESSAGE_BYTES
 from verify.model import Model, load_models
 from verify.policy_choice import PolicyChoice
+from verify.server_access import server_access
+from verify.server_tls import server_credentials
 from verify.service_enrollment import EnrollmentService
 from verify.service_interceptor import CallBoundary
 from verify.service_model import ModelService
@@ -54,7 +57,10 @@ _LOOK_SECONDS = 0.05
 
 
 class Server:
-    """A wired gRPC server with its health and its workers; see :func:`create_server`."""
+    """A wired gRPC server with its health and its workers; see :func:`create_server`.
+
+    `closed` says whether callers need a token.
+    """
 
     def __init__(
         self,
@@ -62,14 +68,20 @@ class Server:
         checkup: health.aio.HealthServicer,
         boundary: CallBoundary,
         workers: Workers,
+        trail: AuditTrail,
+        *,
+        closed: bool,
     ) -> None:
+        self.closed = closed
         self._transport = transport
         self._health = checkup
         self._boundary = boundary
         self._workers = workers
+        self._trail = trail
 
     async def start(self) -> None:
-        """Begin to answer; from here on health says SERVING for every service."""
+        """Begin to answer; from here on health says SERVING for every service. Raises StoreError."""
+        await self._trail.start()
         for name in ("", *SERVICE_NAMES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._transport.start()
@@ -88,6 +100,7 @@ class Server:
         await self._transport.stop(None)
         await draining
         await asyncio.to_thread(self._workers.close)
+        await self._trail.close()
 
 
 def create_server(
@@ -98,10 +111,14 @@ def create_server(
     Raises
     ------
     AddressInUse : the address is taken, not this machine's, or not permitted.
+    ConfigError : the address can be reached from elsewhere and is not protected, or the certificate cannot be used.
+    StoreError : the tokens cannot be read.
     """
     boundary = CallBoundary()
+    verifier = Verifier(models, store)
+    access = server_access(settings, store, models, verifier)
     transport = grpc.aio.server(
-        interceptors=[boundary],
+        interceptors=[boundary, access.interceptor],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             # Without this Linux lets two servers share one port, and each gets half of the calls.
@@ -109,22 +126,29 @@ def create_server(
         ],
     )
     workers = Workers(settings.workers, settings.max_waiting)
-    verifier = Verifier(models, store)
+    trail = AuditTrail(store, settings.audit, head_seconds=settings.audit_head_seconds)
     enrollment_pb2_grpc.add_EnrollmentServiceServicer_to_server(
         EnrollmentService(Enroller(models, store), store, workers), transport
     )
-    verification_pb2_grpc.add_VerificationServiceServicer_to_server(VerificationService(verifier, workers), transport)
+    verification_pb2_grpc.add_VerificationServiceServicer_to_server(
+        VerificationService(access.claims, workers, trail), transport
+    )
     model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models, verifier.policies), transport)
     checkup = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checkup, transport)
     reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), transport)
-    return Server(transport, checkup, boundary, workers), _bind(transport, settings)
+    return Server(transport, checkup, boundary, workers, trail, closed=access.closed), _bind(transport, settings)
 
 
 def _bind(transport: grpc.aio.Server, settings: ServiceSettings) -> int:
     port = 0
+    credentials = None if settings.tls is None else server_credentials(settings.tls)
     with suppress(RuntimeError):  # what grpc raises for every reason not to bind
-        port = transport.add_insecure_port(settings.address)
+        port = (
+            transport.add_insecure_port(settings.address)
+            if credentials is None
+            else transport.add_secure_port(settings.address, credentials)
+        )
     if not port:
         raise AddressInUse(
             f"cannot listen on {settings.address}: it is taken, not this machine's, or not permitted",
@@ -134,16 +158,34 @@ def _bind(transport: grpc.aio.Server, settings: ServiceSettings) -> int:
     return port
 
 
-def open_store(database: str) -> TemplateStore:
-    """The store a setting names. Raises StoreUnavailable, naming the setting."""
-    if database == MEMORY:
+def open_store(place: StorePlace, *, audited: bool = True) -> TemplateStore:
+    """The store that the settings name; its mutations enter the audit log if `audited`.
+
+    Raises
+    ------
+    StoreUnavailable, StoreKeyMissing, ConfigError, AuditBroken : see :func:`enroll.stores.opening.open_sql_store`; what
+        cannot be used is named with its setting.
+    """
+    if place.database == MEMORY:
         return MemoryStore()
     try:
-        return SqliteStore(database)
+        store = open_sql_store(place, audited=audited)
     except StoreUnavailable as error:
+        named = database_name(place.database)
         raise StoreUnavailable(
-            f"{error.message}: {database}", field="database", fix=f"{error.fix}; {how_to_set('database')}"
+            f"{error.message}: {named}", field="database", fix=f"{error.fix}; {how_to_set('database')}"
         ) from error
+    log = get_logger()
+    if place.default_key_file is not None:
+        log.warning(
+            "key_beside_database",
+            file=place.default_key_file.name,
+            advice="whoever copies this folder can read every template: keep the key elsewhere, and name it with "
+            "COUNTERSIGN_KEY_FILE",
+        )
+    if place.key_store == place.database:
+        log.warning("keys_in_database", advice="backups of the database hold the keys: erasure does not reach them")
+    return store
 
 
 def _tell_whether_fused(models: Mapping[Modality, Model]) -> None:
@@ -172,15 +214,22 @@ async def serve(settings: ServiceSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 
-    store = await asyncio.to_thread(open_store, settings.database)
+    store = await asyncio.to_thread(open_store, settings.store, audited=settings.audit != "off")
     try:
         models = await asyncio.to_thread(load_models, settings.models, settings.policies, threads=settings.threads)
         server, port = create_server(models, store, settings)
         await asyncio.to_thread(_tell_whether_fused, models)
         await server.start()
-        if not settings.loopback:
-            log.warning("exposed", host=settings.host, advice="calls are not encrypted: put TLS in front")
-        log.info("serving", host=settings.host, port=port, models=[model.name for model in models.values()])
+        if not settings.loopback and settings.tls is None:
+            log.warning("plaintext", host=settings.host, advice="tokens and samples are not encrypted by this service")
+        log.info(
+            "serving",
+            host=settings.host,
+            port=port,
+            models=[model.name for model in models.values()],
+            tls=settings.tls is not None,
+            access="tokens" if server.closed else "open",
+        )
         await stopping.wait()
         log.info("draining", grace_seconds=settings.grace_seconds)
         drain = asyncio.ensure_future(server.stop(settings.grace_seconds, delay=settings.drain_delay_seconds))

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from encode.sample import Modality
-from enroll.store import TemplateStore
+from enroll.stores.store import TemplateStore
 from verify.model import Model
 from verify.server import create_server
 from verify.settings import ServiceSettings

@@ -7,7 +7,8 @@ import grpc
 
 from enroll.answers import Enrollment, ErasureReceipt, TemplateSummary
 from enroll.enroller import Enroller
-from enroll.store import TemplateStore
+from enroll.stores.store import TemplateStore
+from verify.audit_events import current_origin
 from verify.messages import (
     MODALITY_TO_WIRE,
     read_page_size,
@@ -42,6 +43,7 @@ class EnrollmentService(enrollment_pb2_grpc.EnrollmentServiceServicer):
                 person,
                 read_samples(request.samples),
                 request=read_request(request, "Enroll"),
+                origin=current_origin(),
                 checkpoint=checkpoint,
             )
             return _write_enrollment(collection, person, enrollment)
@@ -79,7 +81,9 @@ class EnrollmentService(enrollment_pb2_grpc.EnrollmentServiceServicer):
     ) -> pb.DeletePersonResponse:
         def work(_: Callable[[], None]) -> pb.DeletePersonResponse:
             collection, person = _owner(request)
-            receipt = self._enroller.erase(collection, person, request=read_request(request, "DeletePerson"))
+            receipt = self._enroller.erase(
+                collection, person, request=read_request(request, "DeletePerson"), origin=current_origin()
+            )
             return pb.DeletePersonResponse(receipt=_write_receipt(collection, person, receipt))
 
         return await self._workers.run(context, work)

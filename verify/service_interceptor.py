@@ -5,19 +5,22 @@ with an incident id, under which the log tells where it was raised.
 """
 
 import asyncio
+import math
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from encode.errors import CountersignError, DeadlineExpired, FieldInvalid, ServiceFailed, StoreError
+from encode.errors import CountersignError, DeadlineExpired, FieldInvalid, ServiceFailed, StoreError, TryLater
+from verify.call_id import set_call_id
 from verify.logging import get_logger, where_raised
 from verify.status import STATUS_KEY, code_of, to_status
 
 REQUEST_ID_KEY = "x-request-id"
+RETRY_AFTER_KEY = "retry-after"
 _OURS = "/verify.v1."
 
 # The stubs describe handlers of the synchronous server; those of grpc.aio are coroutine functions.
@@ -57,6 +60,7 @@ class CallBoundary(grpc.aio.ServerInterceptor):
 async def _answer(method: str, handler: _Handler, data: bytes, context: _Context) -> Any:
     started = time.perf_counter()
     request_id = _request_id(context)
+    set_call_id(request_id)
     trailers = ((REQUEST_ID_KEY, request_id),)
     log = get_logger().bind(request_id=request_id, method=method)
 
@@ -81,11 +85,18 @@ async def _answer(method: str, handler: _Handler, data: bytes, context: _Context
         context.set_trailing_metadata(trailers)
         log.info("call", code=grpc.StatusCode.OK.name, ms=elapsed())
         return response
-    code = code_of(type(failure))
-    log.info("call", code=code.name, reason=failure.reason, ms=elapsed())
+    log.info("call", code=code_of(type(failure)).name, reason=failure.reason, ms=elapsed())
+    await refuse(context, failure, trailers)
+    raise AssertionError("refuse raises")
+
+
+async def refuse(context: _Context, failure: CountersignError, trailers: Sequence[tuple[str, str]] = ()) -> None:
+    """End a call with the status of `failure`; one to be made again later also says when, in whole seconds."""
     status = to_status(failure)
-    await context.abort(code, status.message, (*trailers, (STATUS_KEY, status.SerializeToString())))
-    raise AssertionError("abort raises")
+    told: list[tuple[str, str | bytes]] = [*trailers, (STATUS_KEY, status.SerializeToString())]
+    if isinstance(failure, TryLater):
+        told.append((RETRY_AFTER_KEY, str(math.ceil(failure.retry_after))))
+    await context.abort(code_of(type(failure)), status.message, tuple(told))
 
 
 def _parse(handler: _Handler, data: bytes) -> Any:

@@ -1,17 +1,21 @@
-"""VerificationService: wire messages in and out around :class:`verify.verifier.Verifier`."""
+"""VerificationService: wire messages in and out around :class:`verify.access.claims.Claims`."""
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import grpc
 
+from verify.access.claims import Claims
+from verify.audit_events import REFUSALS, decided, refused
+from verify.audit_trail import AuditTrail
 from verify.decision import Decision, Status
 from verify.messages import MODALITY_TO_WIRE, read_samples, read_target_far, write_problem
 from verify.names import require_name
 from verify.service_workers import Workers
 from verify.v1 import verification_pb2 as pb
 from verify.v1 import verification_pb2_grpc
-from verify.verifier import Verifier
 
 _STATUS_TO_WIRE: dict[Status, pb.ModalityStatus] = {
     Status.USED: pb.MODALITY_STATUS_USED,
@@ -26,23 +30,33 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
     """Raises errors of the tree; the call boundary turns them into statuses."""
 
-    def __init__(self, verifier: Verifier, workers: Workers) -> None:
-        self._verifier = verifier
+    def __init__(self, claims: Claims, workers: Workers, trail: AuditTrail) -> None:
+        self._claims = claims
         self._workers = workers
+        self._trail = trail
 
     async def Verify(self, request: pb.VerifyRequest, context: _Context) -> pb.VerifyResponse:  # noqa: N802
-        def work(checkpoint: Callable[[], None]) -> pb.VerifyResponse:
-            decision = self._verifier.verify(
-                require_name(request.collection, "collection"),
-                require_name(request.person, "person"),
+        collection, person = require_name(request.collection, "collection"), require_name(request.person, "person")
+
+        def work(checkpoint: Callable[[], None]) -> tuple[Future[None], pb.VerifyResponse]:
+            decision = self._claims.verify(
+                collection,
+                person,
                 read_samples(request.samples),
                 read_target_far(request),
                 accept_partial=request.accept_partial,
                 checkpoint=checkpoint,
             )
-            return _write_decision(decision)
+            return self._trail.submit(decided(collection, person, decision)), _write_decision(decision)
 
-        return await self._workers.run(context, work)
+        try:
+            recorded, response = await self._workers.run(context, work)
+        except REFUSALS as error:
+            await asyncio.wrap_future(self._trail.submit(refused(collection, person, error)))
+            raise
+        # Waited for here, not on the worker's thread: that one works on the next call meanwhile.
+        await asyncio.wrap_future(recorded)
+        return response
 
 
 def _write_decision(decision: Decision) -> pb.VerifyResponse:

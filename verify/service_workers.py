@@ -7,6 +7,7 @@ turn comes, before anything is decoded.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 from encode.errors import ServiceOverloaded
@@ -45,7 +46,8 @@ class Workers:
             deadline.check()
             return work(deadline.check)
 
-        future = self._pool.submit(job)
+        # With the call's own context, in which its caller is named.
+        future = self._pool.submit(copy_context().run, job)
         self._taken += 1
         loop = asyncio.get_running_loop()
         # Counted until the thread is free, not until the caller has gone: a cancelled call may still be computing.

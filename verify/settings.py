@@ -9,14 +9,20 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from encode.errors import ConfigError
+from enroll.keys.providers import KeySource
+from enroll.stores.opening import StorePlace
 from verify.address import LOOPBACK
+from verify.audit_trail import AuditLevel
+from verify.tls.files import TlsFiles
 
 _PREFIX = "COUNTERSIGN_"
 MEMORY = "memory:"
+SECRETS = frozenset({"key"})
+"""Settings without a flag: what stands on a command line, every user of the machine can read."""
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
@@ -27,14 +33,27 @@ class ServiceSettings(BaseSettings):
     Attributes
     ----------
     host, port : where to listen; loopback unless told otherwise, and port 0 takes any free one.
+    tls_cert, tls_key : PEM files of the service's certificate and key; both or neither.
+    tls_client_ca : PEM file of who signs callers' certificates; if given, no caller connects without one.
+    access : ``tokens``, callers need a token; ``open``, they need none, which only loopback allows. By default tokens
+        are needed beyond loopback, and on loopback once one has been made.
+    insecure_plaintext : listen beyond loopback without TLS, because something else encrypts.
+    calls_per_second : from one token, lasting; twice as many may come at once. 0 sets no limit.
+    lockout_rejections : rejected claims of a person in a row before the next has to wait. 0 locks nobody out.
     models : bundle folders, one a modality; in the environment separated by commas.
     policies : policy files that are used in place of those sealed into the bundles, at most one a modality; in the
         environment separated by commas.
-    database : an SQLite file, or ``memory:`` for a store that dies with the process.
+    database : an SQLite file, ``postgresql://…``, or ``memory:`` for a store that dies with the process.
+    key_database : likewise, where the wrapped data keys are; by default beside an SQLite file.
+    key_file : the keys that wrap data keys; by default beside an SQLite file, made with it.
+    key : the same in base64, from the environment alone: other people's `ps` shows flags.
+    key_provider : ``module:factory`` of a plug-in for a key management service.
     workers : calls worked on at once, each on a thread of its own.
     max_waiting : calls that may wait for a worker; more are refused as SERVICE_OVERLOADED.
     threads : processors one inference may use; by default all that the process may.
     grace_seconds : how long calls under way may take to finish after SIGTERM.
+    audit : what the audit log records: `all`, mutations and decisions; `mutations` alone; or nothing, `off`.
+    audit_head_seconds : between two lines of the service's log that say where the audit log ends.
     drain_delay_seconds : how long to go on answering after SIGTERM while load balancers notice that health says no.
     """
 
@@ -42,14 +61,27 @@ class ServiceSettings(BaseSettings):
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_051
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    access: Literal["open", "tokens"] | None = None
+    insecure_plaintext: bool = False
+    calls_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 100.0
+    lockout_rejections: Annotated[int, Field(ge=0, le=1_000)] = 5
     models: Annotated[tuple[Path, ...], NoDecode, Field(min_length=1)] = (Path("models/face"),)
     policies: Annotated[tuple[Path, ...], NoDecode] = ()
     database: Annotated[str, Field(min_length=1)] = "countersign.sqlite"
+    key_database: Annotated[str | None, Field(min_length=1)] = None
+    key_file: Path | None = None
+    key: SecretStr | None = None
+    key_provider: Annotated[str | None, Field(pattern=r"^[\w.]+:\w+$")] = None
     workers: Annotated[int, Field(ge=1, le=256)] = 4
     max_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
     threads: Annotated[int | None, Field(ge=1, le=256)] = None
     grace_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10.0
     drain_delay_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
+    audit: AuditLevel = "all"
+    audit_head_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -57,6 +89,23 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def store(self) -> StorePlace:
+        """Where templates and keys are. Raises ConfigError if keys come from two places."""
+        secret = None if self.key is None else self.key.get_secret_value()
+        keys = KeySource(file=self.key_file, secret=secret, plugin=self.key_provider)
+        return StorePlace(self.database, self.key_database, keys)
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Where certificate and key are; None without TLS. Raises ConfigError if one is given without the other."""
+        if self.tls_cert is not None and self.tls_key is not None:
+            return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
+        if (self.tls_cert, self.tls_key, self.tls_client_ca) == (None, None, None):
+            return None
+        missing = "tls_key" if self.tls_cert is not None else "tls_cert"
+        raise ConfigError("TLS needs a certificate and its key", field=missing, fix=how_to_set(missing))
 
     @property
     def address(self) -> str:
@@ -70,13 +119,18 @@ class ServiceSettings(BaseSettings):
 
 
 class ClientSettings(BaseSettings):
-    """What `countersign enroll` and `countersign verify` run with.
+    """What the commands that call a service run with.
 
     Attributes
     ----------
     address : ``host:port`` of the service.
     collection : the gallery the people are in.
     timeout_seconds : the deadline of every call.
+    token : sent with every call; see `countersign token create`.
+    tls : encrypt, and trust the certificate authorities that gRPC knows.
+    tls_ca : encrypt, and trust the certificates in this PEM file alone.
+    tls_cert, tls_key : PEM files of this caller's own certificate, for services that ask for one.
+    insecure_plaintext : send a token beyond loopback without TLS, because something else encrypts.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
@@ -84,6 +138,12 @@ class ClientSettings(BaseSettings):
     address: Annotated[str, Field(min_length=1)] = "127.0.0.1:50051"
     collection: Annotated[str, Field(min_length=1)] = "default"
     timeout_seconds: Annotated[float, Field(gt=0, le=3_600)] = 30.0
+    token: SecretStr | None = None
+    tls: bool = False
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure_plaintext: bool = False
 
 
 def service_settings(config: Path | None = None, **flags: Any) -> ServiceSettings:
@@ -129,8 +189,11 @@ def environment_without_settings() -> dict[str, str]:
 
 def how_to_set(name: str) -> str:
     """Where the setting `name` is given."""
+    variable = _PREFIX + name.upper()
+    if name in SECRETS:
+        return f"give {variable}"
     flag = name.removesuffix("_seconds").replace("_", "-")
-    return f"give --{flag}, {_PREFIX}{name.upper()} or `{name}` in the configuration file"
+    return f"give --{flag}, {variable} or `{name}` in the configuration file"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -4,17 +4,22 @@ Every error travels as google.rpc.Status with
 
     ErrorInfo    reason (stable, upper-snake), domain "countersign", metadata: field, fix, incident where there are such
     BadRequest   one violation for each field at fault
+    RetryInfo    where the same call may be made again later
 
 and comes back as the same class on the client's side.
 """
 
+import math
+
 import grpc
-from google.protobuf import any_pb2
-from google.protobuf.message import DecodeError
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from encode.errors import (
+    AccessError,
+    AuditBroken,
     BundleError,
     ConfigError,
     Conflict,
@@ -31,9 +36,11 @@ from encode.errors import (
     StateError,
     StoreCorrupt,
     StoreError,
+    TokenInvalid,
     TooFewReferences,
     TrainingError,
     TrialsError,
+    TryLater,
 )
 
 DOMAIN = "countersign"
@@ -48,12 +55,16 @@ CODES: dict[type[CountersignError], grpc.StatusCode] = {
     Conflict: grpc.StatusCode.ABORTED,
     RequestIdReused: grpc.StatusCode.ALREADY_EXISTS,
     StateError: grpc.StatusCode.FAILED_PRECONDITION,
+    AccessError: grpc.StatusCode.PERMISSION_DENIED,
+    TokenInvalid: grpc.StatusCode.UNAUTHENTICATED,
+    TryLater: grpc.StatusCode.RESOURCE_EXHAUSTED,
     DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     ServiceError: grpc.StatusCode.INTERNAL,
     ServiceUnavailable: grpc.StatusCode.UNAVAILABLE,
     ServiceOverloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StoreError: grpc.StatusCode.UNAVAILABLE,
     StoreCorrupt: grpc.StatusCode.DATA_LOSS,
+    AuditBroken: grpc.StatusCode.DATA_LOSS,
     # These are met before a service runs, or where none does; the table is whole all the same.
     BundleError: grpc.StatusCode.FAILED_PRECONDITION,
     ConfigError: grpc.StatusCode.FAILED_PRECONDITION,
@@ -89,9 +100,13 @@ def to_status(error: CountersignError) -> status_pb2.Status:
         if cause.field
     ]
     status = status_pb2.Status(code=code_of(type(error)).value[0], message=str(error))
-    details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest] = [info]
+    details: list[Message] = [info]
     if violations:
         details.append(error_details_pb2.BadRequest(field_violations=violations))
+    if isinstance(error, TryLater):
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(math.ceil(1e3 * error.retry_after))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
@@ -107,12 +122,13 @@ def from_rpc_error(error: grpc.RpcError) -> CountersignError:
         status = rpc_status.from_call(call)
     except (ValueError, DecodeError):  # not written by this service: a proxy's, say
         status = None
-    info = error_details_pb2.ErrorInfo()
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     for detail in status.details if status is not None else ():
-        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            detail.Unpack(info)
+        for known in (info, retry):
+            if detail.Is(known.DESCRIPTOR):
+                detail.Unpack(known)
     if info.domain == DOMAIN and info.reason in _BY_REASON:
-        return _rebuild(_BY_REASON[info.reason], call.details() or "", info)
+        return _rebuild(_BY_REASON[info.reason], call.details() or "", info, retry)
     code = call.code()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExpired("the service did not answer in time", fix="allow more time")
@@ -123,11 +139,15 @@ def from_rpc_error(error: grpc.RpcError) -> CountersignError:
     return ServiceFailed(f"the service answered {code.name}", fix="check that the address is Countersign's")
 
 
-def _rebuild(kind: type[CountersignError], text: str, info: error_details_pb2.ErrorInfo) -> CountersignError:
+def _rebuild(
+    kind: type[CountersignError], text: str, info: error_details_pb2.ErrorInfo, retry: error_details_pb2.RetryInfo
+) -> CountersignError:
     field, fix = info.metadata.get("field"), info.metadata.get("fix")
     message = text.removeprefix(f"{field}: ").removesuffix(f" ({fix})")
     if issubclass(kind, ServiceFailed):
         return kind(message, field=field, fix=fix, incident=info.metadata.get("incident"))
+    if issubclass(kind, TryLater):
+        return kind(message, field=field, fix=fix, retry_after=retry.retry_delay.ToMilliseconds() / 1e3)
     return kind(message, field=field, fix=fix)
 
 

@@ -8,11 +8,14 @@ A modality is used if the person is enrolled in it and at least one of its sampl
 sent is stated with the reason, and keeps the claim from being accepted unless the caller says otherwise: somebody who
 covers the camera must not get an easier test than somebody who looks into it.
 
+For callers who may not know who is enrolled, stand-ins take the place of whoever is not: all rejections look alike.
+
 A plain object without a network or a process: the gRPC service and the evaluator drive this very code.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +25,25 @@ from encode.sample import Modality, Sample
 from enroll.acquisition import Acquired, Problem, acquire, acquire_all, no_checkpoint, require_modalities
 from enroll.enroller import require_same_model
 from enroll.person import Person
-from enroll.store import TemplateStore, require_person
+from enroll.stores.store import TemplateStore, require_person
 from enroll.template import Template
 from verify.decision import Decision, ModalityEvidence, SampleEvidence, Status
 from verify.model import Model, model_of
 from verify.policy_choice import PolicyChoice
+
+
+class StandIns(Protocol):
+    """What is compared with where nobody is enrolled; :class:`verify.access.decoy.Decoys` is one."""
+
+    def person(self, modality: Modality) -> Person:
+        """Somebody to compare with, for the work of it."""
+
+    def llr(self, collection: str, person: str, modality: Modality, probe: NDArray[np.float32]) -> float:
+        """The ratio to tell for a probe (D,)."""
+
+
+_BELOW = 1e-3
+"""Nats by which a concealed claim stays below its threshold at least."""
 
 
 class Verifier:
@@ -108,11 +125,15 @@ class Verifier:
         *,
         accept_partial: bool = False,
         checkpoint: Callable[[], None] = no_checkpoint,
+        stand_ins: StandIns | None = None,
     ) -> Decision:
         """Decide whether `samples`, at least one, are of the person.
 
         Samples that cannot be used, and modalities without one that can, are stated in the decision and left out of it.
         `checkpoint` may raise to abandon the work before its next step.
+
+        With `stand_ins` a rejection does not tell who is enrolled, and in what: every modality that was sent looks
+        enrolled, none that was not sent is stated, and neither PersonUnknown nor TooFewReferences is raised.
 
         Raises
         ------
@@ -127,30 +148,73 @@ class Verifier:
         sent = {sample.modality for sample in samples}
         # The default may differ from policy to policy: it is that of all modalities sent, whichever are used.
         target = self.policies.of(sent).row_for(target_far).target_far
-        templates = {template.modality: template for template in require_person(self._store, collection, person)}
-        people = self._people(templates, sent)
+        if stand_ins is None:
+            found = require_person(self._store, collection, person)
+        else:
+            found = self._store.get(collection, person)
+        templates = {template.modality: template for template in found}
+        people = self._people(templates, sent, some=stand_ins is None)
+        nobodies = {} if stand_ins is None else {one: stand_ins.person(one) for one in sent - people.keys()}
         acquired = acquire_all({m: self._models[m].encoder for m in sent}, samples, checkpoint=checkpoint)
-        llrs = [
-            None
-            if isinstance(result, SampleError) or sample.modality not in people
-            else self._one_llr(people[sample.modality], sample.modality, result)
-            for sample, result in zip(samples, acquired, strict=True)
+        _require_one(samples, acquired, people.keys() | nobodies.keys())
+        llrs = self._llrs(people, samples, acquired)
+        used = {sample.modality for sample, llr in zip(samples, llrs, strict=True) if llr is not None}
+        if used:
+            others = {one: Status.UNUSABLE if one in people else Status.NOT_ENROLLED for one in sent - used}
+            others |= dict.fromkeys(self._could_be_sent(templates, sent), Status.NOT_SENT)
+            decision = self._stated(samples, acquired, llrs, target, others, accept_partial=accept_partial)
+            if stand_ins is None or decision.accepted:
+                return decision
+
+        # Nobody is enrolled, or a caller who may not know is rejected; stand-ins are there in either case.
+        self._llrs(nobodies, samples, acquired)  # for the work of it
+        told = [
+            stand_ins.llr(collection, person, sample.modality, result)
+            if stand_ins is not None and sample.modality in nobodies and not isinstance(result, SampleError)
+            else llr
+            for sample, result, llr in zip(samples, acquired, llrs, strict=True)
         ]
+        return self._rejected(samples, acquired, told, target, nobodies.keys(), accept_partial=accept_partial)
+
+    def _rejected(
+        self,
+        samples: Sequence[Sample],
+        acquired: Sequence[Acquired],
+        llrs: Sequence[float | None],
+        target: float,
+        nobodies: Set[Modality],
+        *,
+        accept_partial: bool,
+    ) -> Decision:
+        """The decision on these ratios, those of `nobodies` lowered where they would be enough together."""
+        used = {sample.modality for sample, llr in zip(samples, llrs, strict=True) if llr is not None}
+        others = {sample.modality: Status.UNUSABLE for sample in samples if sample.modality not in used}
+        decision = self._stated(samples, acquired, llrs, target, others, accept_partial=accept_partial)
+        if nobodies & used and decision.score >= decision.threshold:
+            # Mirrored at the threshold, so that like probes still get like scores.
+            excess = 2.0 * (decision.score - decision.threshold) + _BELOW
+            lowered = [
+                llr - excess if llr is not None and sample.modality in nobodies else llr
+                for sample, llr in zip(samples, llrs, strict=True)
+            ]
+            decision = self._stated(samples, acquired, lowered, target, others, accept_partial=accept_partial)
+        return replace(decision, concealed=frozenset(nobodies))
+
+    def _stated(
+        self,
+        samples: Sequence[Sample],
+        acquired: Sequence[Acquired],
+        llrs: Sequence[float | None],
+        target: float,
+        others: Mapping[Modality, Status],
+        *,
+        accept_partial: bool,
+    ) -> Decision:
+        """The decision on one ratio a sample, or None, with the evidence of each."""
         evidence: dict[Modality, list[float]] = {}
         for sample, llr in zip(samples, llrs, strict=True):
             if llr is not None:
                 evidence.setdefault(sample.modality, []).append(llr)
-        if not evidence:
-            raise next(
-                result
-                for sample, result in zip(samples, acquired, strict=True)
-                if sample.modality in people and isinstance(result, SampleError)
-            )
-        others = {
-            modality: Status.UNUSABLE if modality in people else Status.NOT_ENROLLED
-            for modality in sent - evidence.keys()
-        }
-        others |= dict.fromkeys(self._could_be_sent(templates, sent), Status.NOT_SENT)
         stated = tuple(
             SampleEvidence(sample.modality, llr, Problem.of(result) if isinstance(result, SampleError) else None)
             for sample, llr, result in zip(samples, llrs, acquired, strict=True)
@@ -158,8 +222,21 @@ class Verifier:
         decision = self.decide(evidence, target, others=others, accept_partial=accept_partial)
         return replace(decision, samples=stated)
 
-    def _people(self, templates: Mapping[Modality, Template], sent: set[Modality]) -> dict[Modality, Person]:
-        """The claimed person, in every modality that was sent and that the person is enrolled in."""
+    def _llrs(
+        self, people: Mapping[Modality, Person], samples: Sequence[Sample], acquired: Sequence[Acquired]
+    ) -> list[float | None]:
+        """One ratio a sample; None where it cannot be read or there is nobody to compare it with."""
+        return [
+            None
+            if isinstance(result, SampleError) or sample.modality not in people
+            else self._one_llr(people[sample.modality], sample.modality, result)
+            for sample, result in zip(samples, acquired, strict=True)
+        ]
+
+    def _people(
+        self, templates: Mapping[Modality, Template], sent: set[Modality], *, some: bool
+    ) -> dict[Modality, Person]:
+        """The claimed person, in every modality that was sent and is enrolled; with `some`, in one at least."""
         people: dict[Modality, Person] = {}
         short: list[str] = []
         for modality in sorted(sent):
@@ -171,7 +248,7 @@ class Verifier:
                 people[modality] = model.identity.fit_template(template)
             else:
                 short.append(f"{count} {modality.value} references, {model.identity.minimum} are needed")
-        if not people:
+        if some and not people:
             names = " or ".join(sorted(sent))
             raise TooFewReferences(
                 f"the person has {'; and '.join(short)}", field="person", fix=f"enroll more {names} samples first"
@@ -194,3 +271,11 @@ class Verifier:
 
     def _model(self, modality: Modality) -> Model:
         return model_of(self._models, modality)
+
+
+def _require_one(samples: Sequence[Sample], acquired: Sequence[Acquired], comparable: Set[Modality]) -> None:
+    """Raise the first SampleError unless a sample of a `comparable` modality can be read."""
+    results = [result for sample, result in zip(samples, acquired, strict=True) if sample.modality in comparable]
+    errors = [result for result in results if isinstance(result, SampleError)]
+    if len(errors) == len(results):
+        raise errors[0]

@@ -34,6 +34,16 @@ Address = Annotated[
     str | None, typer.Option(help="host:port of the service. Default: COUNTERSIGN_ADDRESS or 127.0.0.1:50051.")
 ]
 Collection = Annotated[str | None, typer.Option(help="The gallery. Default: COUNTERSIGN_COLLECTION or `default`.")]
+Token = Annotated[
+    str | None,
+    typer.Option(help="cs_..., for a service that asks for one. Better in COUNTERSIGN_TOKEN: `ps` shows flags."),
+]
+Tls = Annotated[bool | None, typer.Option("--tls", help="Encrypt; the service's certificate is of a public authority.")]
+TlsCa = Annotated[
+    Path | None, typer.Option(help="PEM file of the certificate to trust, the service's own or its authority's.")
+]
+TlsCert = Annotated[Path | None, typer.Option(help="PEM file of your own certificate, where the service asks for one.")]
+TlsKey = Annotated[Path | None, typer.Option(help="PEM file of its private key.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait for the answer. Default: 30.")]
 Crop = Annotated[
     str | None,

@@ -14,6 +14,11 @@ from countersign.commands.client_options import (
     Files,
     Format,
     Timeout,
+    Tls,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    Token,
 )
 from countersign.exit_codes import typed_exit
 
@@ -30,6 +35,11 @@ def enroll(
         str | None, typer.Option(help="Repeat a call safely: the same id enrolls once. Default: a new one.")
     ] = None,
     timeout: Timeout = None,
+    token: Token = None,
+    tls: Tls = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     crop: Crop = None,
     stroke_format: Format = None,
     as_json: AsJson = False,
@@ -37,16 +47,26 @@ def enroll(
     """Enroll a person from image and stroke files. Samples that cannot be used are listed with the reason; the others
     count. A stroke file that does not parse stops the command before anything is sent.
 
-    Exit codes: 0 enrolled, 3 no sample can be used or an id is wrong, 4 no service, 5 refused by what is stored.
+    Exit codes: 0 enrolled, 3 no sample can be used or an id is wrong, 4 no service, 5 refused by what is stored, 11 no
+    access.
     """
     from countersign.commands.sample_files import read_sample_files
     from verify.client import Client
     from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
-        settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
+        settings = client_settings(
+            address=address,
+            collection=collection,
+            timeout_seconds=timeout,
+            token=token,
+            tls=tls,
+            tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
         samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
-        with Client(settings.address, timeout=settings.timeout_seconds) as client:
+        with Client.of(settings) as client:
             answer = client.enroll(settings.collection, person, samples, request_id=request_id)
     if as_json:
         from google.protobuf.json_format import MessageToJson

@@ -98,7 +98,7 @@ def _scores(named: str, bundle: Path | None, modality: "Modality", protocol: "Pr
         path = score_path(Path(named))
         return read_scores(path), path.parent.name
     from encode.errors import WrongModality
-    from enroll.memory_store import MemoryStore
+    from enroll.stores.memory import MemoryStore
     from eval.corpora.spec import open_corpus
     from eval.plans.protocol import IMPOSTOR_SAMPLES
     from eval.scoring import score_corpus

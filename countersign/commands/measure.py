@@ -104,7 +104,7 @@ def run(
     from encode.bundle import open_bundle
     from encode.errors import FieldMissing
     from encode.manifest import POLICY
-    from enroll.memory_store import MemoryStore
+    from enroll.stores.memory import MemoryStore
     from eval.corpora.spec import open_corpus
     from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
     from eval.policies.development_policy import require_forgeries

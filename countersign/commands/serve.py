@@ -14,6 +14,34 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one. Default: 50051.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM file of the certificate, read again when it changes. Default: no TLS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="PEM file of who signs callers' certificates; callers then need one.")
+    ] = None,
+    access: Annotated[
+        str | None,
+        typer.Option(
+            help="tokens: callers need one. open: they need none, on loopback alone. Default: tokens, but open on "
+            "loopback until one has been made."
+        ),
+    ] = None,
+    insecure_plaintext: Annotated[
+        bool | None,
+        typer.Option(
+            "--insecure-plaintext",
+            help="Listen beyond loopback without TLS: only behind a proxy or service mesh that encrypts.",
+        ),
+    ] = None,
+    calls_per_second: Annotated[
+        float | None, typer.Option(help="From one token, lasting; 0 sets no limit. Default: 100.")
+    ] = None,
+    lockout_rejections: Annotated[
+        int | None,
+        typer.Option(help="Rejected claims of a person in a row before the next must wait; 0: never. Default: 5."),
+    ] = None,
     models: Annotated[
         list[Path] | None,
         typer.Option(
@@ -31,7 +59,19 @@ def serve(
         ),
     ] = None,
     database: Annotated[
-        str | None, typer.Option(help="SQLite file, or memory: to keep nothing. Default: countersign.sqlite.")
+        str | None,
+        typer.Option(
+            help="SQLite file, postgresql:// address, or memory: to keep nothing. Default: countersign.sqlite."
+        ),
+    ] = None,
+    key_database: Annotated[
+        str | None, typer.Option(help="Where data keys are, kept out of backups. Default: beside an SQLite file.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File of the keys that open them. Default: beside an SQLite file.")
+    ] = None,
+    key_provider: Annotated[
+        str | None, typer.Option(help="module:factory of a plug-in that holds the keys. Default: none.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Calls worked on at once. Default: 4.")] = None,
     max_waiting: Annotated[int | None, typer.Option(help="Calls that may wait for a worker. Default: 64.")] = None,
@@ -39,6 +79,12 @@ def serve(
     grace: Annotated[float | None, typer.Option(help="Seconds for calls under way after SIGTERM. Default: 10.")] = None,
     drain_delay: Annotated[
         float | None, typer.Option(help="Seconds to go on answering after SIGTERM, health already down. Default: 0.")
+    ] = None,
+    audit: Annotated[
+        str | None, typer.Option(help="What the audit log records: all, mutations or off. Default: all.")
+    ] = None,
+    audit_head: Annotated[
+        float | None, typer.Option(help="Seconds between two lines of the log that say where it ends. Default: 60.")
     ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default: info.")] = None,
     log_format: Annotated[str | None, typer.Option(help="json or console. Default: json.")] = None,
@@ -50,6 +96,7 @@ def serve(
     """
     import asyncio
 
+    from verify.core_dumps import forbid_core_dumps
     from verify.logging import configure_logging
     from verify.server import serve as run
     from verify.settings import service_settings
@@ -59,16 +106,29 @@ def serve(
             config,
             host=host,
             port=port,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_client_ca=tls_client_ca,
+            access=access,
+            insecure_plaintext=insecure_plaintext,
+            calls_per_second=calls_per_second,
+            lockout_rejections=lockout_rejections,
             models=tuple(models) if models else None,
             policies=tuple(policies) if policies else None,
             database=database,
+            key_database=key_database,
+            key_file=key_file,
+            key_provider=key_provider,
             workers=workers,
             max_waiting=max_waiting,
             threads=threads,
             grace_seconds=grace,
             drain_delay_seconds=drain_delay,
+            audit=audit,
+            audit_head_seconds=audit_head,
             log_level=log_level,
             log_format=log_format,
         )
         configure_logging(level=settings.log_level, form=settings.log_format)
+        forbid_core_dumps()
         asyncio.run(run(settings))

@@ -14,6 +14,11 @@ from countersign.commands.client_options import (
     Files,
     Format,
     Timeout,
+    Tls,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    Token,
 )
 from countersign.exit_codes import ExitCode, typed_exit
 
@@ -40,6 +45,11 @@ def verify(
     address: Address = None,
     collection: Collection = None,
     timeout: Timeout = None,
+    token: Token = None,
+    tls: Tls = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     crop: Crop = None,
     stroke_format: Format = None,
     accept_partial: Annotated[
@@ -55,16 +65,25 @@ def verify(
     """Verify a claimed identity from one or more files: faces, signatures, or both, whose evidence then adds up.
 
     Exit codes: 0 accepted, 1 rejected, 3 no sample can be used or an id is wrong, 4 no service, 5 unknown person,
-    unavailable target FAR, or refused by what is stored.
+    unavailable target FAR, or refused by what is stored, 11 no access.
     """
     from countersign.commands.sample_files import read_sample_files
     from verify.client import Client
     from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
-        settings = client_settings(address=address, collection=collection, timeout_seconds=timeout)
+        settings = client_settings(
+            address=address,
+            collection=collection,
+            timeout_seconds=timeout,
+            token=token,
+            tls=tls,
+            tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
         samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
-        with Client(settings.address, timeout=settings.timeout_seconds) as client:
+        with Client.of(settings) as client:
             answer = client.verify(
                 settings.collection, person, samples, target_far=target_far, accept_partial=accept_partial
             )

@@ -66,7 +66,7 @@ def _measure_one(
 ) -> "tuple[ScoreTable, tuple[Path, ...]]":
     from countersign.rates_table import print_rates
     from encode.bundle import open_bundle
-    from enroll.memory_store import MemoryStore
+    from enroll.stores.memory import MemoryStore
     from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
     from eval.run import evaluate
     from verify.verifier import Verifier

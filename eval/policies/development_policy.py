@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from encode.bundle import Bundle
 from encode.errors import CorpusInvalid, FieldMissing, TrialsError
 from encode.sample import Modality
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from eval.corpora.corpus import Corpus, Row
 from eval.plans.protocol import Protocol
 from eval.policies.policy_builder import TARGET_FARS, build_policy

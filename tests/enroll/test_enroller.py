@@ -24,8 +24,8 @@ from encode.errors import (
 )
 from encode.sample import ImageSample, Modality, Sample, StrokesSample
 from enroll.enroller import Enroller
-from enroll.memory_store import MemoryStore
-from enroll.store import Request
+from enroll.stores.memory import MemoryStore
+from enroll.stores.store import Request
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 STROKES = StrokesSample(x=(0.0,), y=(0.0,), t=(0.0,))

@@ -13,7 +13,7 @@ from encode.manifest import IdentitySpec
 from encode.sample import ImageSample, Modality, Sample
 from enroll.enroller import Enroller
 from enroll.identity import IdentityModel
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from enroll.template import Template
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)

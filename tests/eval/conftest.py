@@ -18,7 +18,7 @@ from encode.errors import SampleEmpty
 from encode.manifest import IdentitySpec
 from encode.sample import ImageSample, Modality, Sample
 from enroll.identity import IdentityModel
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from eval.corpora.corpus import Corpus, Row
 from eval.trials import KINDS, ScoreTable, TrialKind, Trials
 from verify.model import Model

@@ -9,7 +9,7 @@ import pytest
 from encode.errors import ImageCorrupt, TrialsError
 from encode.sample import Modality
 from enroll.enroller import Enroller
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from eval.corpora.corpus import Corpus, Row
 from eval.plans.protocol import Protocol, derive
 from eval.policies.policy_builder import build_policy

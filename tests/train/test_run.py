@@ -15,7 +15,7 @@ from encode.encoder import Encoder
 from encode.errors import CorpusInvalid, CorpusOverlap, TrainingError
 from encode.manifest import CARD, MANIFEST, POLICY
 from encode.sample import ImageSample, Modality
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from eval.corpora.corpus import Corpus
 from eval.corpora.folder import read_folder
 from train.embedding import embed_prepared, prepare_corpus

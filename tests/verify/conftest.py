@@ -22,8 +22,8 @@ from countersign.commands.verify import verify
 from encode.bundle import Bundle, bundle_digest
 from encode.manifest import EmbeddingSpec, IdentitySpec
 from encode.sample import ImageSample, Modality, StrokesSample
-from enroll.memory_store import MemoryStore
-from enroll.store import TemplateStore
+from enroll.stores.memory import MemoryStore
+from enroll.stores.store import TemplateStore
 from verify.client import Client
 from verify.logging import configure_logging
 from verify.model import Model, load_models

@@ -23,7 +23,7 @@ from encode.errors import (
     ServiceOverloaded,
 )
 from encode.sample import ImageSample, Modality, Sample
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from enroll.template import Template
 from verify.client import Client
 from verify.model import Model

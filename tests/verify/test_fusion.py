@@ -12,8 +12,8 @@ from encode.errors import ImageFormatUnsupported, PersonUnknown, StrokesTooShort
 from encode.sample import ImageSample, Modality, StrokesSample
 from enroll.enroller import Enroller
 from enroll.identity import IdentityModel
-from enroll.memory_store import MemoryStore
-from enroll.store import TemplateStore
+from enroll.stores.memory import MemoryStore
+from enroll.stores.store import TemplateStore
 from verify.client import Client
 from verify.decision import Decision, ModalityEvidence, Status
 from verify.fused_policy import fuse

@@ -12,8 +12,8 @@ import structlog
 
 from encode.errors import CountersignError, ServiceFailed, StoreUnavailable
 from encode.sample import ImageSample
-from enroll.memory_store import MemoryStore
-from enroll.store import TemplateStore
+from enroll.stores.memory import MemoryStore
+from enroll.stores.store import TemplateStore
 from verify.client import Client
 from verify.logging import configure_logging, get_logger
 

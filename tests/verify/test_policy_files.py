@@ -13,7 +13,7 @@ from countersign.main import app
 from encode.bundle import open_bundle
 from encode.errors import BundleCorrupt, ConfigError, CountersignError, PolicyMismatch
 from encode.sample import ImageSample, Modality
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from verify.client import Client
 from verify.model import load_models
 from verify.policy import Policy

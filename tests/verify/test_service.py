@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from encode.errors import FieldInvalid, PersonUnknown, RequestIdReused
 from encode.sample import ImageSample, Modality
-from enroll.sqlite_store import SqliteStore
+from enroll.stores.opening import StorePlace, open_sql_store
 from verify.client import Client
 from verify.model import Model
 from verify.server import SERVICE_NAMES
@@ -187,7 +187,7 @@ def test_many_callers_at_once(client: Client, face: Face) -> None:
 def test_people_outlive_the_server(models: Mapping[Modality, Model], face: Face, tmp_path: Path) -> None:
     answers = []
     for _ in range(2):
-        store = SqliteStore(tmp_path / "people.sqlite")
+        store = open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))
         with serving(models, store) as address, Client(address) as client:
             answers.append(client.enroll("staff", "ada", [face(1)], request_id="r1"))
             assert client.verify("staff", "ada", [face(1, 3)]).accepted

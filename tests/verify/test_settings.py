@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from encode.errors import ConfigError
-from verify.settings import ServiceSettings, client_settings, service_settings
+from verify.settings import SECRETS, ServiceSettings, client_settings, service_settings
 
 
 @pytest.fixture(autouse=True)
@@ -119,19 +119,26 @@ def test_the_client_reads_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERSIGN_PORT", "not asked for")
     settings = client_settings(collection="staff", timeout_seconds=None)
     assert (settings.address, settings.collection, settings.timeout_seconds) == ("bank.example:443", "staff", 30.0)
+    monkeypatch.setenv("COUNTERSIGN_TOKEN", "cs_secret")
+    monkeypatch.setenv("COUNTERSIGN_TLS_CA", "ca.pem")
+    settings = client_settings()
+    assert settings.tls_ca == Path("ca.pem")
+    assert settings.token is not None
+    assert settings.token.get_secret_value() == "cs_secret"
+    assert "cs_secret" not in repr(settings)
     with pytest.raises(ConfigError) as caught:
         client_settings(timeout_seconds=0)
     assert caught.value.field == "timeout_seconds"
     assert "--timeout" in (caught.value.fix or "")
 
 
-def test_every_flag_of_serve_is_a_setting_and_every_setting_a_flag() -> None:
+def test_every_flag_of_serve_is_a_setting_and_every_setting_but_secrets_a_flag() -> None:
     import inspect
 
     from countersign.commands.serve import serve
 
     flags = set(inspect.signature(serve).parameters) - {"config"}
-    assert flags == {name.removesuffix("_seconds") for name in ServiceSettings.model_fields}
+    assert flags == {name.removesuffix("_seconds") for name in ServiceSettings.model_fields} - SECRETS
 
 
 READS = re.compile(r"os\.environ\.(?!setdefault)|os\.environ\[[^]]*\](?! = )|os\.environ\b(?![.\[])|getenv|envvar=")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,11 @@ from encode.errors import (
     StoreUnavailable,
 )
 from encode.sample import ImageSample, Modality
-from enroll.memory_store import MemoryStore
-from enroll.sqlite_store import SqliteStore
+from enroll.access.grants import EVERYTHING
+from enroll.access.tokens import TokenStore
+from enroll.stores.memory import MemoryStore
+from enroll.stores.opening import StorePlace, open_sql_store
+from enroll.stores.sql import SqlStore
 from verify.client import Client
 from verify.model import Model, load_models
 from verify.server import open_store, serve
@@ -46,23 +50,26 @@ def test_a_taken_port_is_a_typed_error(models: Mapping[Modality, Model]) -> None
     assert "COUNTERSIGN_PORT" in str(caught.value)
 
 
-def test_another_machines_address_is_a_typed_error(models: Mapping[Modality, Model]) -> None:
-    with pytest.raises(AddressInUse), serving(models, MemoryStore(), ServiceSettings(host="192.0.2.1", port=0)):
-        pass
+def test_another_machines_address_is_a_typed_error(models: Mapping[Modality, Model], tmp_path: Path) -> None:
+    settings = ServiceSettings(host="192.0.2.1", port=0, insecure_plaintext=True)
+    with closing(open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))) as store:
+        TokenStore(store.database).create("kiosk", EVERYTHING, lifetime=None)
+        with pytest.raises(AddressInUse), serving(models, store, settings):
+            pass
 
 
 def test_an_unwritable_database_is_a_typed_error_that_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable) as caught:
-        open_store(str(tmp_path / "missing" / "people.sqlite"))
+        open_store(StorePlace(str(tmp_path / "missing" / "people.sqlite")))
     assert caught.value.field == "database"
     assert "COUNTERSIGN_DATABASE" in str(caught.value)
     assert "missing" in str(caught.value)
 
 
 def test_stores_are_chosen_by_the_setting(tmp_path: Path) -> None:
-    assert isinstance(open_store("memory:"), MemoryStore)
-    store = open_store(str(tmp_path / "people.sqlite"))
-    assert isinstance(store, SqliteStore)
+    assert isinstance(open_store(StorePlace("memory:")), MemoryStore)
+    store = open_store(StorePlace(str(tmp_path / "people.sqlite")))
+    assert isinstance(store, SqlStore)
     store.close()
 
 

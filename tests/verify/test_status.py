@@ -9,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 import encode.errors
-from encode.errors import CountersignError, ImageCorrupt, ServiceFailed, TooFewReferences
+from encode.errors import CountersignError, ImageCorrupt, LockedOut, ServiceFailed, TooFewReferences
 from verify.status import CODES, code_of, error_classes, from_rpc_error, to_status
 
 EXPECTED = {
@@ -24,11 +24,13 @@ EXPECTED = {
     | {"TargetFarUnavailable", "BundleError", "BundleIncomplete", "BundleDigestMismatch", "BundleVersionUnsupported"}
     | {"BundleShapeMismatch", "BundleCorrupt", "ConfigError", "AddressInUse", "CorpusError", "CorpusMissing"}
     | {"CorpusInvalid", "CorpusOverlap", "TrialsError", "TrainingError"},
+    "UNAUTHENTICATED": {"TokenInvalid"},
+    "PERMISSION_DENIED": {"AccessError", "ScopeMissing"},
     "DEADLINE_EXCEEDED": {"DeadlineExpired"},
     "INTERNAL": {"ServiceError", "ServiceFailed"},
-    "UNAVAILABLE": {"ServiceUnavailable", "StoreError", "StoreUnavailable"},
-    "RESOURCE_EXHAUSTED": {"ServiceOverloaded"},
-    "DATA_LOSS": {"StoreCorrupt"},
+    "UNAVAILABLE": {"ServiceUnavailable", "StoreError", "StoreUnavailable", "StoreKeyMissing"},
+    "RESOURCE_EXHAUSTED": {"ServiceOverloaded", "TryLater", "RateLimited", "LockedOut"},
+    "DATA_LOSS": {"StoreCorrupt", "AuditBroken"},
 }
 TREE = error_classes()
 LEAVES = [kind for kind in TREE if kind is not CountersignError]
@@ -100,6 +102,16 @@ def test_an_incident_is_kept() -> None:
     got = through_the_wire(ServiceFailed("unforeseen", incident="abc"))
     assert isinstance(got, ServiceFailed)
     assert got.incident == "abc"
+
+
+def test_the_time_to_wait_is_kept_and_travels_as_retry_info() -> None:
+    sent = LockedOut("too many", retry_after=32.5)
+    retry = error_details_pb2.RetryInfo()
+    assert to_status(sent).details[1].Unpack(retry)
+    assert retry.retry_delay.ToMilliseconds() == 32_500
+    got = through_the_wire(sent)
+    assert isinstance(got, LockedOut)
+    assert got.retry_after == 32.5
 
 
 def test_every_cause_is_a_violation_up_to_a_limit() -> None:

@@ -22,7 +22,7 @@ from encode.errors import (
 )
 from encode.sample import ImageSample, Modality
 from enroll.enroller import Enroller
-from enroll.memory_store import MemoryStore
+from enroll.stores.memory import MemoryStore
 from verify.decision import Decision
 from verify.model import Model, load_models
 from verify.verifier import Verifier

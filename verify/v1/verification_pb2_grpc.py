@@ -46,6 +46,7 @@ class VerificationServiceServicer:
 
     def Verify(self, request, context):
         """Compares samples with the claimed person's references. A rejected claim is an OK response with accepted = false.
+        To callers whose token lacks the scope `enroll` in the collection, a person who is not enrolled is answered so too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

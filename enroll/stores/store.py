@@ -15,6 +15,8 @@ from typing import Protocol
 
 from encode.errors import PersonUnknown, RequestIdReused, VersionConflict
 from encode.sample import Modality
+from enroll.audit.event import AuditEvent
+from enroll.audit.writer import AuditWriter
 from enroll.template import Template
 
 REQUEST_RETENTION = timedelta(days=7)
@@ -80,10 +82,18 @@ class TemplateStore(Protocol):
     def recorded(self, request: Request) -> bytes | None:
         """The answer `request` got before, or None. Raises RequestIdReused if its id stands for another body."""
 
-    def save(self, templates: Iterable[Template], *, answer: bytes, request: Request | None) -> bytes:
+    def save(
+        self,
+        templates: Iterable[Template],
+        *,
+        answer: bytes,
+        request: Request | None,
+        event: AuditEvent | None = None,
+    ) -> bytes:
         """Store one person's new or changed templates and record `answer`; return the answer that stands.
 
-        That is `answer`, or what an equal request recorded first, in which case nothing is written.
+        That is `answer`, or what an equal request recorded first, in which case nothing is written. What is written
+        and the `event` that tells of it enter the database together or not at all.
 
         Raises
         ------
@@ -91,7 +101,14 @@ class TemplateStore(Protocol):
         RequestIdReused : as :meth:`recorded`.
         """
 
-    def erase(self, templates: Iterable[Template], *, answer: bytes, request: Request | None) -> bytes:
+    def erase(
+        self,
+        templates: Iterable[Template],
+        *,
+        answer: bytes,
+        request: Request | None,
+        event: AuditEvent | None = None,
+    ) -> bytes:
         """Remove all of one person's templates, and what recorded requests say of the person; answers as `save`.
 
         Raises
@@ -99,6 +116,9 @@ class TemplateStore(Protocol):
         VersionConflict : `templates` is not exactly what is stored of the person.
         RequestIdReused : as :meth:`recorded`.
         """
+
+    def audit_writer(self) -> AuditWriter | None:
+        """A writer of decisions to the log that `event` goes to, or None where there is none. Close it before this."""
 
     def close(self) -> None:
         """Release files and connections; the store is not used afterwards."""
@@ -137,16 +157,17 @@ def require_successors(stored: Mapping[Modality, tuple[str, int]], templates: It
         before = stored.get(template.modality)
         expected = None if template.version == 1 else (template.template_id, template.version - 1)
         if before != expected:
-            raise _conflict()
+            raise version_conflict()
 
 
 def require_unchanged(stored: Mapping[Modality, tuple[str, int]], templates: Iterable[Template]) -> None:
     """Raise VersionConflict unless `templates` are exactly those `stored`."""
     if dict(stored) != {template.modality: (template.template_id, template.version) for template in templates}:
-        raise _conflict()
+        raise version_conflict()
 
 
-def _conflict() -> VersionConflict:
+def version_conflict() -> VersionConflict:
+    """The error for a write that another one came before."""
     return VersionConflict(
         "the person's templates were changed by another call at the same time", field="person", fix="repeat the call"
     )

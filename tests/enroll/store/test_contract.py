@@ -3,48 +3,27 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from encode.errors import PersonUnknown, RequestIdReused, VersionConflict
 from encode.sample import Modality
-from enroll.memory_store import MemoryStore
-from enroll.sqlite_store import SqliteStore
-from enroll.store import REQUEST_RETENTION, Request, TemplateStore, require_person
+from enroll.stores.memory import MemoryStore
+from enroll.stores.opening import open_sql_store
+from enroll.stores.store import REQUEST_RETENTION, Request, TemplateStore, require_person
 from enroll.template import Template
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 
 
-class Clock:
-    """A clock that moves only when told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def _memory(path: Path, clock: Clock) -> TemplateStore:
-    return MemoryStore(clock=clock)
-
-
-def _sqlite(path: Path, clock: Clock) -> TemplateStore:
-    return SqliteStore(path / "store.sqlite", clock=clock)
-
-
-@pytest.fixture(params=[_memory, _sqlite])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[TemplateStore]:
-    build: Callable[[Path, Clock], TemplateStore] = request.param
-    opened = build(tmp_path, clock)
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, clock: Callable[[], datetime]) -> Iterator[TemplateStore]:
+    if request.param == "memory":
+        opened: TemplateStore = MemoryStore(clock=clock)
+    else:
+        opened = open_sql_store(request.getfixturevalue(f"{request.param}_place"), clock=clock)
     yield opened
     opened.close()
 
@@ -171,7 +150,7 @@ def test_request_ids_of_another_collection_are_others(store: TemplateStore) -> N
     assert store.recorded(asked(collection="visitors", body=b"2")) == b"visitors"
 
 
-def test_requests_are_forgotten_after_their_retention(store: TemplateStore, clock: Clock) -> None:
+def test_requests_are_forgotten_after_their_retention(store: TemplateStore, clock: Any) -> None:
     first = template()
     store.save([first], answer=b"first", request=asked())
     clock.now = NOW + REQUEST_RETENTION

@@ -7,7 +7,8 @@ from itertools import takewhile
 from threading import Lock
 
 from encode.sample import Modality
-from enroll.store import (
+from enroll.audit.event import AuditEvent
+from enroll.stores.store import (
     REQUEST_RETENTION,
     PersonSummary,
     Request,
@@ -27,7 +28,10 @@ class _Record:
 
 
 class MemoryStore:
-    """A :class:`~enroll.store.TemplateStore` of dictionaries under one lock. `clock` tells the time in UTC."""
+    """A :class:`~enroll.stores.store.TemplateStore` of dictionaries under one lock. `clock` tells the time in UTC.
+
+    It keeps no audit log: events are dropped, as all else is when the process ends.
+    """
 
     def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
@@ -48,7 +52,14 @@ class MemoryStore:
         with self._lock:
             return self._recorded(request)
 
-    def save(self, templates: Iterable[Template], *, answer: bytes, request: Request | None) -> bytes:
+    def save(
+        self,
+        templates: Iterable[Template],
+        *,
+        answer: bytes,
+        request: Request | None,
+        event: AuditEvent | None = None,
+    ) -> bytes:
         listed, collection, person = one_person(templates)
         with self._lock:
             if (earlier := self._recorded(request)) is not None:
@@ -59,7 +70,14 @@ class MemoryStore:
             self._record(request, answer, person)
         return answer
 
-    def erase(self, templates: Iterable[Template], *, answer: bytes, request: Request | None) -> bytes:
+    def erase(
+        self,
+        templates: Iterable[Template],
+        *,
+        answer: bytes,
+        request: Request | None,
+        event: AuditEvent | None = None,
+    ) -> bytes:
         listed, collection, person = one_person(templates)
         with self._lock:
             if (earlier := self._recorded(request)) is not None:
@@ -71,6 +89,9 @@ class MemoryStore:
                     self._requests[key] = _Record(StoredRequest(record.stored.method, b"", b""), None, record.at)
             self._record(request, answer, None)
         return answer
+
+    def audit_writer(self) -> None:
+        return None
 
     def close(self) -> None:
         with self._lock:

@@ -1,0 +1,99 @@
+"""Group commit: decisions of many concurrent calls made durable by one commit, before any of them is answered.
+
+    submit → queue → [ while a commit waits for the disk, further events gather ] → one transaction for all of them
+
+No timer holds anybody up: a writer who is alone is committed at once, and a batch is whatever came in meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from threading import Condition, Thread
+
+from sqlalchemy import Connection
+
+from encode.errors import CountersignError, ServiceOverloaded, StoreUnavailable
+from enroll.audit.chain import Head
+from enroll.audit.event import AuditEvent
+from enroll.audit.log import AuditLog
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+"""Begins a writing transaction of the store (BEGIN IMMEDIATE on SQLite) that commits when its block ends."""
+
+_MAX_BATCH = 512
+MAX_WAITING = 8_192
+"""Events that may wait; more are refused, so that a disk that stalls does not fill the memory."""
+
+
+class AuditWriter:
+    """One thread that appends to a log what any number of others submit. Close it before the store."""
+
+    def __init__(self, log: AuditLog, transaction: Transaction) -> None:
+        self._log = log
+        self._transaction = transaction
+        self._waiting: deque[tuple[AuditEvent, Future[None]]] = deque()
+        self._changed = Condition()
+        self._closing = False
+        self._thread = Thread(target=self._run, name="countersign-audit", daemon=True)
+        self._thread.start()
+
+    @property
+    def confirmed(self) -> Head:
+        """The furthest head of the log known to be committed."""
+        return self._log.confirmed
+
+    def submit(self, event: AuditEvent) -> Future[None]:
+        """A future that is done once `event` is durable, or holds the StoreError that kept it from being so.
+
+        An event whose future is cancelled is recorded all the same: the decision has been taken.
+
+        Raises
+        ------
+        ServiceOverloaded : more events are waiting than the disk keeps up with.
+        StoreUnavailable : the writer is closed.
+        """
+        future: Future[None] = Future()
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("the audit log is closed", fix="the service is shutting down: ask another one")
+            if len(self._waiting) >= MAX_WAITING:
+                raise ServiceOverloaded("too many decisions wait to be recorded", fix="try again a little later")
+            self._waiting.append((event, future))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Record what was submitted, then end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            wanted = [future for _, future in batch if future.set_running_or_notify_cancel()]
+            try:
+                with self._transaction() as connection:
+                    head = self._log.append(connection, *(event for event, _ in batch))
+                self._log.confirm(head)
+            except Exception as error:  # noqa: BLE001 - whoever waits for the answer raises it
+                for future in wanted:
+                    future.set_exception(_for_caller(error))
+            else:
+                for future in wanted:
+                    future.set_result(None)
+
+    def _next_batch(self) -> list[tuple[AuditEvent, "Future[None]"]]:
+        """What is waiting, at least one; nothing once the writer is closed and all is recorded."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
+
+
+def _for_caller(error: Exception) -> Exception:
+    """An error of its own for each of those who wait: one that is raised twice gathers the frames of both."""
+    if isinstance(error, CountersignError):
+        return type(error)(error.message, field=error.field, fix=error.fix)
+    return error

@@ -1,0 +1,84 @@
+"""The tables of the template store, in SQLAlchemy Core, for SQLite and PostgreSQL alike.
+
+    people                one row a person; `state` is the sealed list of the person's templates
+    templates             one row a person and modality; `payload` is the template's stored form, sealed
+    remembered_requests   one row a request_id; `key_ref` leads to whom it concerned until that person is erased
+    shredding             data keys of erased people that are about to be destroyed
+    store_info            one row: the key store that this data belongs to
+
+The data keys are elsewhere (`enroll.keys.schema`). Ids sort by code point everywhere: SQLite's default order, and the C
+collation on PostgreSQL. Whatever changes here needs a migration in `enroll.stores.migrations.versions`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+
+def _text(length: int) -> String:
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+people = Table(
+    "people",
+    metadata,
+    Column("collection", _text(128), primary_key=True),
+    Column("person", _text(128), primary_key=True),
+    Column("key_ref", _text(32), nullable=False, unique=True),
+    # One more with every change; sealed into `state`, and known to the key store too.
+    Column("revision", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("revision >= 1", name="people_revision_positive"),
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("collection", _text(128), primary_key=True),
+    Column("person", _text(128), primary_key=True),
+    Column("modality", _text(16), primary_key=True),
+    Column("template_id", _text(32), nullable=False, unique=True),
+    Column("version", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("model_digest", _text(64), nullable=False, server_default=""),
+    CheckConstraint("version >= 1", name="templates_version_positive"),
+)
+
+remembered_requests = Table(
+    "remembered_requests",
+    metadata,
+    # Keyed digests of collection and request_id, and of the body: neither can be confirmed by guessing.
+    Column("request_mac", LargeBinary, primary_key=True),
+    Column("method", _text(32), nullable=False),
+    Column("body_mac", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("key_ref", _text(32), nullable=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("remembered_requests_by_time", "at"),
+    Index("remembered_requests_by_key", "key_ref"),
+)
+
+shredding = Table("shredding", metadata, Column("key_ref", _text(32), primary_key=True))
+
+store_info = Table(
+    "store_info",
+    metadata,
+    # One row only: the primary key is a constant.
+    Column("id", Integer, primary_key=True),
+    # 2 for good: what refuses the file to releases from before migrations.
+    Column("version", Integer, nullable=False),
+    Column("store_id", _text(32), nullable=False, server_default=""),
+    CheckConstraint("id = 1", name="store_info_one_row"),
+)

@@ -1,0 +1,55 @@
+"""What a call tells the audit log: who asked, what was decided, or why nothing could be.
+
+The log tells the truth where the answer to a caller conceals it: that there was nobody to compare with. It holds no
+score (see :mod:`enroll.audit.event`).
+"""
+
+from encode.errors import CountersignError, LockedOut, NotFound, SampleError, StateError
+from enroll.audit.event import Action, AuditEvent, Origin, Outcome
+from verify.access.caller import current_caller
+from verify.call_id import current_call_id
+from verify.decision import Decision, Status
+
+REFUSALS = (NotFound, StateError, SampleError, LockedOut)
+"""Errors that answer a claim without deciding it. All others are about the call, not about a person."""
+
+
+def current_origin() -> Origin:
+    """Who makes the call under way."""
+    caller = current_caller()
+    return Origin(caller.name, caller.token_id, current_call_id())
+
+
+def decided(collection: str, person: str, decision: Decision) -> AuditEvent:
+    """The entry for a decision on a claim, made for the current caller."""
+    statuses = {
+        part.modality: Status.NOT_ENROLLED if part.modality in decision.concealed else part.status
+        for part in decision.modalities
+    }
+    return AuditEvent(
+        Action.VERIFY,
+        Outcome.ACCEPTED if decision.accepted else Outcome.REJECTED,
+        origin=current_origin(),
+        collection=collection,
+        person=person,
+        models={
+            part.modality.value: part.model_digest
+            for part in decision.modalities
+            if statuses[part.modality] is Status.USED
+        },
+        left_out={modality.value: status.value for modality, status in statuses.items() if status is not Status.USED},
+        policy_id=decision.policy_id,
+        target_far=decision.target_far,
+    )
+
+
+def refused(collection: str, person: str, error: CountersignError) -> AuditEvent:
+    """The entry for a claim that could not be decided, made for the current caller."""
+    return AuditEvent(
+        Action.VERIFY,
+        Outcome.REFUSED,
+        origin=current_origin(),
+        collection=collection,
+        person=person,
+        reason=error.reason,
+    )
