@@ -27,7 +27,8 @@ LABEL org.opencontainers.image.title="Countersign" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=builder /opt/countersign /opt/countersign
 COPY models /models
-RUN install -d -o 10001 -g 10001 -m 0700 /data
+# /keys is for a volume of its own: a copy of /data then opens nothing (docs/store.md, "Keys").
+RUN install -d -o 10001 -g 10001 -m 0700 /data /keys
 USER 10001:10001
 WORKDIR /data
 # Inside a container loopback reaches nobody, so here, and only here, the service listens on every address, which it does

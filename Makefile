@@ -24,7 +24,7 @@ export OPENBLAS_NUM_THREADS := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint format bench reproduce-chopra2005 reproduce-bromley1993 corpus-named image proto constraints upgrade clean
+.PHONY: help demo install test lint format bench audit-dependencies sbom reproduce-chopra2005 reproduce-bromley1993 corpus-named image proto constraints upgrade clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,12 @@ format: $(FULL) ## rewrite the code in the project's style
 
 bench: $(FULL) ## run every benchmark; each prints the ratio that it claims
 	set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
+
+audit-dependencies: $(FULL) ## ask for advisories against constraints.txt; what could not be asked about is told and fails
+	$(BIN)/python deploy/audit_dependencies.py $(AUDIT_FLAGS)
+
+sbom: $(FULL) ## write sbom.cdx.json, the bill of materials of the serving image
+	$(BIN)/python deploy/sbom.py --out sbom.cdx.json
 
 reproduce-chopra2005: corpus-named $(FULL) ## train and test the 2005 paper's network: CORPUS=att:DIR
 	$(BIN)/countersign reproduce chopra2005 --corpus "$(CORPUS)"
@@ -77,7 +83,7 @@ constraints: $(FULL) ## write constraints.txt from what .venv holds
 	@touch $(LEAN) $(FULL)
 
 upgrade: $(FULL) ## take the newest releases into .venv, then write constraints.txt; run `make test` after it
-	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[cpu,eval,train,test]'
+	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[cpu,eval,train,test,audit]'
 	$(MAKE) constraints
 
 clean: ## remove .venv, caches and the outputs of runs
@@ -85,7 +91,7 @@ clean: ## remove .venv, caches and the outputs of runs
 
 # Stamps: an environment is installed again only when its declaration changes.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/pip
-	$(INSTALL) '.[cpu,eval,train,test]'
+	$(INSTALL) '.[cpu,eval,train,test,audit]'
 	@touch $(LEAN) $@
 
 $(LEAN): pyproject.toml constraints.txt | $(BIN)/pip

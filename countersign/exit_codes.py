@@ -12,6 +12,7 @@
     9    training or measuring could not be done
     10   `eval gate`: what was measured does not meet a requirement
     11   access refused: no valid token, or one without the scope or the collection
+    12   `migrate`: everybody who can be migrated is; some must be enrolled again
     70   an error nobody foresaw
     130  interrupted from the keyboard
 
@@ -59,6 +60,7 @@ class ExitCode(IntEnum):
     TRAINING = 9
     REQUIREMENT = 10
     ACCESS = 11
+    REENROLL = 12
     INTERNAL = 70
     INTERRUPTED = 130
 

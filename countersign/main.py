@@ -13,6 +13,7 @@ import typer
 
 from countersign.commands import (
     audit,
+    collection,
     db,
     demo,
     enroll,
@@ -20,8 +21,11 @@ from countersign.commands import (
     health,
     init,
     keys,
+    migrate,
+    receipt,
     reproduce,
     serve,
+    template,
     token,
     train,
     verify,
@@ -32,6 +36,8 @@ from encode.errors import ConfigError, CountersignError, FieldInvalid
 # Before numpy is first imported: the matrices of scoring are 128 x 128, and threads for those would only compete with
 # the encoder's and with each other. Who sets the variable means it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# gRPC's core writes lines of its own about whatever strangers send; what matters of that is in our errors and log.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 _EXTRAS = {
     "onnxruntime": "cpu",
@@ -80,9 +86,13 @@ app.command()(serve.serve)
 app.command()(health.health)
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(collection.app, name="collection")
 app.add_typer(audit.app, name="audit")
+app.add_typer(receipt.app, name="receipt")
+app.command()(migrate.migrate)
 app.command()(enroll.enroll)
 app.command()(verify.verify)
+app.add_typer(template.app, name="template")
 app.add_typer(token.app, name="token")
 app.add_typer(evaluate.app, name="eval")
 app.command()(train.train)

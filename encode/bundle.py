@@ -37,6 +37,7 @@ from encode.manifest import (
     POLICY,
     REQUIRED_PARTS,
     Manifest,
+    canonical_json,
     model_digest,
     sha256_hex,
 )
@@ -95,6 +96,16 @@ def open_bundle(path: str | Path) -> Bundle:
     folder = Path(path)
     raw = _read(folder, MANIFEST)
     manifest = _parse_manifest(raw)
+    if manifest.manifest_digest is None:
+        raise BundleIncomplete(
+            "the manifest carries no digest of its own", field=MANIFEST, fix="export the bundle again"
+        )
+    if manifest.manifest_digest != manifest.own_digest():
+        raise BundleDigestMismatch(
+            "the manifest is not what was sealed",
+            field=MANIFEST,
+            fix="restore the bundle from where it was published; do not edit its parts by hand",
+        )
     parts = {name: _read(folder, name) for name in sorted({*REQUIRED_PARTS, *manifest.parts})}
     for name, data in parts.items():
         if name not in manifest.parts:
@@ -167,6 +178,7 @@ def with_policy(bundle: Bundle, folder: str | Path, policy: bytes, note: str) ->
 
 def _write(folder: Path, manifest: Manifest, parts: Mapping[str, bytes]) -> Bundle:
     """The manifest last: a write cut short leaves a bundle that is refused, not one that is half new."""
+    manifest = manifest.model_copy(update={"manifest_digest": manifest.own_digest()})
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in parts.items():
         (folder / name).write_bytes(data)
@@ -205,6 +217,7 @@ def _read(folder: Path, name: str) -> bytes:
 def _parse_manifest(raw: bytes) -> Manifest:
     try:
         fields = json.loads(raw)
+        canonical_json(fields)  # an escape may stand for half a character, which no digest can be taken of
     except (ValueError, RecursionError) as error:
         raise BundleCorrupt("not valid JSON", field=MANIFEST) from error
     version = fields.get("format_version") if isinstance(fields, dict) else None

@@ -5,6 +5,7 @@ CountersignError
 │   ├── FieldMissing              a required field is absent or empty
 │   ├── FieldInvalid              a field is present and unusable
 │   ├── WrongModality             a sample of a modality that no loaded model reads
+│   ├── ReceiptInvalid            an erasure receipt that was not issued so
 │   └── SampleError               one sample cannot be used (counts as a failure to acquire)
 │       ├── SampleEmpty           no bytes or no points at all
 │       ├── SampleTooLarge        more bytes than the limit
@@ -24,6 +25,8 @@ CountersignError
 │       └── PenNeverDown          the pen never touches
 ├── NotFound
 │   ├── PersonUnknown             nobody of that name is enrolled in the collection
+│   ├── QuarantineEmpty           no probe waits to become a reference of this template
+│   ├── TemplateVersionUnknown    this version of the person's template is not kept
 │   └── ModelUnknown              no model of that modality is loaded
 ├── Conflict
 │   ├── RequestIdReused           the request_id was used for another body
@@ -33,6 +36,7 @@ CountersignError
 │   ├── TemplateFull              the template keeps no more references than it has
 │   ├── ModelMismatch             the template was made by another model
 │   ├── PolicyMismatch            the policy was made for another model
+│   ├── CandidateUnfit            the probe in quarantine fails the rule for becoming a reference
 │   └── TargetFarUnavailable      the policy holds no threshold for the target FAR asked for
 ├── AccessError                   the caller may not make this call
 │   ├── TokenInvalid              no token, or one that is unknown, forged, expired or revoked
@@ -117,6 +121,10 @@ class WrongModality(InputError):
     reason = "WRONG_MODALITY"
 
 
+class ReceiptInvalid(InputError):
+    reason = "RECEIPT_INVALID"
+
+
 class SampleError(InputError):
     reason = "SAMPLE_UNUSABLE"
 
@@ -193,6 +201,14 @@ class PersonUnknown(NotFound):
     reason = "PERSON_UNKNOWN"
 
 
+class QuarantineEmpty(NotFound):
+    reason = "QUARANTINE_EMPTY"
+
+
+class TemplateVersionUnknown(NotFound):
+    reason = "TEMPLATE_VERSION_UNKNOWN"
+
+
 class ModelUnknown(NotFound):
     reason = "MODEL_UNKNOWN"
 
@@ -240,6 +256,10 @@ class ModelMismatch(StateError):
 
 class PolicyMismatch(StateError):
     reason = "POLICY_MISMATCH"
+
+
+class CandidateUnfit(StateError):
+    reason = "CANDIDATE_UNFIT"
 
 
 class TargetFarUnavailable(StateError):

@@ -151,6 +151,12 @@ class Manifest(_Part):
     corpora: list[CorpusUse]
     recipe: dict[str, Any]
     parts: dict[str, Digest]
+    # Of the manifest itself; None until it is sealed.
+    manifest_digest: Digest | None = None
+
+    def own_digest(self) -> str:
+        """What `manifest_digest` must be: SHA-256 of all other fields, which `model_digest` covers in part only."""
+        return sha256_hex(canonical_json(self.model_dump(mode="json", exclude={"manifest_digest"})))
 
     @property
     def roles(self) -> dict[str, str]:

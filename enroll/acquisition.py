@@ -116,14 +116,28 @@ def acquire_all(
     require_modalities(encoders, samples)
     results: dict[int, Acquired] = {}
     for modality, encoder in encoders.items():
-        chosen = [index for index, sample in enumerate(samples) if sample.modality is modality]
-        paths = [sample_path(index, samples[index]) for index in chosen]
-        acquired = acquire(encoder, [samples[index] for index in chosen], paths=paths, checkpoint=checkpoint)
-        results.update(zip(chosen, acquired, strict=True))
-    for index, result in results.items():
-        if isinstance(result, SampleError):
-            result.at(sample_path(index, samples[index]))
+        results |= acquire_some(modality, encoder, samples, checkpoint=checkpoint)
     return [results[index] for index in range(len(samples))]
+
+
+def acquire_some(
+    modality: Modality,
+    encoder: SampleEncoder,
+    samples: Sequence[Sample],
+    *,
+    checkpoint: Callable[[], None] = no_checkpoint,
+) -> dict[int, Acquired]:
+    """Embed every usable sample of one modality of a request: index of the sample → its result.
+
+    The field of an error is as in :func:`acquire_all`. Raises WrongModality as :func:`acquire`.
+    """
+    chosen = [index for index, sample in enumerate(samples) if sample.modality is modality]
+    paths = [sample_path(index, samples[index]) for index in chosen]
+    acquired = acquire(encoder, [samples[index] for index in chosen], paths=paths, checkpoint=checkpoint)
+    for path, result in zip(paths, acquired, strict=True):
+        if isinstance(result, SampleError):
+            result.at(path)
+    return dict(zip(chosen, acquired, strict=True))
 
 
 def require_modalities(loaded: Mapping[Modality, object], samples: Sequence[Sample]) -> None:

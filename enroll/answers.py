@@ -19,7 +19,9 @@ from enroll.template import Template
 class TemplateSummary:
     """What may be told of a template; `missing` is how many references it needs before it can answer a claim.
 
-    The references behind a compact template count as anchors: none of them ever leaves it.
+    The references behind a compact template count as anchors: none of them ever leaves it. `adapted` are learned from
+    accepted probes; `quarantined` (0 or 1) wait to be, since `quarantined_since`. `samples_kept` is None where
+    nobody asked how many there are, as in the answer to an enrolment.
     """
 
     modality: Modality
@@ -30,11 +32,16 @@ class TemplateSummary:
     version: int
     created_at: datetime
     updated_at: datetime
+    samples_kept: int | None = None
+    adapted: int = 0
+    quarantined: int = 0
+    quarantined_since: datetime | None = None
 
     @classmethod
     def of(cls, template: Template, minimum: int) -> Self:
-        recent = len(template.recent)
-        anchors = template.count - recent
+        recent, adapted = len(template.recent), template.adapted_count
+        anchors = template.count - recent - adapted
+        held = template.adapted
         return cls(
             modality=template.modality,
             model_digest=template.model_digest,
@@ -44,7 +51,18 @@ class TemplateSummary:
             version=template.version,
             created_at=template.created_at,
             updated_at=template.updated_at,
+            adapted=adapted,
+            quarantined=int(template.quarantined),
+            quarantined_since=held.candidate_at if held is not None and template.quarantined else None,
         )
+
+    def to_json(self) -> bytes:
+        return _SUMMARY.dump_json(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "TemplateSummary":
+        """Raises StoreCorrupt."""
+        return _parse(_SUMMARY, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,7 @@ class ErasureReceipt:
 
 
 _Answer = TypeVar("_Answer")
+_SUMMARY = TypeAdapter(TemplateSummary)
 _ENROLLMENT = TypeAdapter(Enrollment)
 _RECEIPT = TypeAdapter(ErasureReceipt)
 

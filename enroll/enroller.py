@@ -2,23 +2,22 @@
 
 Samples fail one by one, never together: those that can be used are enrolled, and each of the others is answered with
 its reason. Only when none can be used does the enrolment fail (FTE, failure to enroll).
+
+A collection may keep the samples that were enrolled, sealed as templates are, so that another model can read them.
 """
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from encode.errors import ModelMismatch, SampleError, TemplateFull, TooFewReferences, VersionConflict
+from encode.errors import SampleError, TemplateFull, TooFewReferences
 from encode.sample import Modality, Sample
 from enroll.acquisition import (
     Acquired,
     Problem,
-    SampleEncoder,
     acquire_all,
     no_checkpoint,
     require_modalities,
@@ -26,46 +25,21 @@ from enroll.acquisition import (
 )
 from enroll.answers import Enrollment, ErasedTemplate, ErasureReceipt, Outcome, TemplateSummary
 from enroll.audit.event import NOBODY, Action, AuditEvent, Origin
+from enroll.insist import insist
+from enroll.lineup import Lineup
+from enroll.references import EnrollmentModel, empty_template, room, with_references
+from enroll.sample_form import sample_to_bytes
+from enroll.stores.kept_samples import KeptSample
 from enroll.stores.store import Request, TemplateStore, person_unknown, require_person
 from enroll.template import Template
 
-_ATTEMPTS = 16
-"""Tries of a write before a person whom others keep changing is reported as VersionConflict."""
-
-_Answer = TypeVar("_Answer")
-
-
-class Capacities(Protocol):
-    """How many references a model keeps and needs; :class:`enroll.identity.IdentityModel` says so of itself."""
-
-    @property
-    def anchors(self) -> int: ...
-
-    @property
-    def recent(self) -> int: ...
-
-    @property
-    def minimum(self) -> int: ...
-
-    @property
-    def limit(self) -> int | None: ...
-
-    @property
-    def vector(self) -> int: ...
-
-
-class EnrollmentModel(Protocol):
-    """An encoder with the capacities of its identity model."""
-
-    @property
-    def encoder(self) -> SampleEncoder: ...
-
-    @property
-    def identity(self) -> Capacities: ...
-
 
 class Enroller:
-    """Adds references to people and erases people, in one store, with one model a modality."""
+    """Adds references to people and erases people, in one store.
+
+    A new person gets the current model of a modality; references are added to a template with the model that made it,
+    which may be a retiring one where `models` is a :class:`~enroll.lineup.Lineup`.
+    """
 
     def __init__(
         self,
@@ -74,7 +48,7 @@ class Enroller:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._models = models
+        self._models = Lineup.of(models)
         self._store = store
         self._clock = clock
 
@@ -98,22 +72,25 @@ class Enroller:
         WrongModality : a sample of a modality that no model reads.
         TooFewReferences : no sample can be used; `causes` holds the error of each.
         TemplateFull : the person's model keeps no more references than are there.
-        ModelMismatch : the person's template was made by another model.
+        ModelMismatch : the person's template was made by none of the loaded models.
         RequestIdReused, VersionConflict, StoreError : see :class:`~enroll.stores.store.TemplateStore`.
         """
         require_modalities(self._models, samples)
         if request is not None and (earlier := self._store.recorded(request)) is not None:
             return Enrollment.from_json(earlier)
         wanted = {sample.modality for sample in samples}
-        self._stored(collection, person, wanted)
-        encoders = {modality: self._models[modality].encoder for modality in wanted}
-        acquired = acquire_all(encoders, samples, checkpoint=checkpoint)
-        _require_usable(acquired)
+        models = self._models.needed(self._stored(collection, person), wanted)
+        acquired = _acquire(models, samples, checkpoint)
 
         def write() -> bytes:
+            nonlocal models, acquired
             checkpoint()
-            stored = self._stored(collection, person, wanted)
-            changed, outcomes = self._add(collection, person, stored, samples, acquired)
+            stored = self._stored(collection, person)
+            needed = self._models.needed(stored, wanted)
+            if any(needed[modality] is not models[modality] for modality in wanted):
+                # The person was migrated, or erased, since the samples were embedded.
+                models, acquired = needed, _acquire(needed, samples, checkpoint)
+            changed, outcomes = self._add(collection, person, stored, models, samples, acquired)
             answer = Enrollment(self._summaries({**stored, **changed}.values()), outcomes)
             event = AuditEvent(
                 Action.ENROLL,
@@ -123,9 +100,15 @@ class Enroller:
                 models={modality: template.model_digest for modality, template in changed.items()},
                 versions={modality: template.version for modality, template in changed.items()},
             )
-            return self._store.save(changed.values(), answer=answer.to_json(), request=request, event=event)
+            return self._store.save(
+                changed.values(),
+                answer=answer.to_json(),
+                request=request,
+                event=event,
+                samples=self._to_keep(collection, samples, outcomes),
+            )
 
-        return Enrollment.from_json(_insist(write))
+        return Enrollment.from_json(insist(write))
 
     def erase(
         self, collection: str, person: str, *, request: Request | None = None, origin: Origin = NOBODY
@@ -158,25 +141,25 @@ class Enroller:
             )
             return self._store.erase(templates, answer=receipt.to_json(), request=request, event=event)
 
-        return ErasureReceipt.from_json(_insist(write))
+        return ErasureReceipt.from_json(insist(write))
 
     def describe(self, collection: str, person: str) -> tuple[TemplateSummary, ...]:
         """What is stored of a person. Raises PersonUnknown."""
-        return self._summaries(require_person(self._store, collection, person))
+        summaries = self._summaries(require_person(self._store, collection, person))
+        return tuple(
+            replace(one, samples_kept=len(self._store.samples_of(collection, person, one.modality)))
+            for one in summaries
+        )
 
-    def _stored(self, collection: str, person: str, wanted: Iterable[Modality]) -> dict[Modality, Template]:
-        """The person's templates; those of the `wanted` modalities made by the loaded models."""
-        stored = {template.modality: template for template in self._store.get(collection, person)}
-        for modality in wanted:
-            if modality in stored:
-                require_same_model(stored[modality], self._models[modality].encoder.model_digest)
-        return stored
+    def _stored(self, collection: str, person: str) -> dict[Modality, Template]:
+        return {template.modality: template for template in self._store.get(collection, person)}
 
     def _add(
         self,
         collection: str,
         person: str,
         stored: Mapping[Modality, Template],
+        models: Mapping[Modality, EnrollmentModel],
         samples: Sequence[Sample],
         acquired: Sequence[Acquired],
     ) -> tuple[dict[Modality, Template], tuple[Outcome, ...]]:
@@ -186,68 +169,52 @@ class Enroller:
         problems: dict[int, Problem] = {
             index: Problem.of(result) for index, result in enumerate(acquired) if isinstance(result, SampleError)
         }
-        for modality in {sample.modality for sample in samples}:
-            model = self._models[modality]
-            template = stored.get(modality) or Template.empty(
-                collection,
-                person,
-                modality,
-                model.encoder.model_digest,
-                size=model.encoder.embedding_size if model.identity.limit is None else model.identity.vector,
-                now=now,
-                compact=model.identity.limit is not None,
-            )
+        for modality, model in models.items():
+            template = stored.get(modality) or empty_template(model, collection, person, now=now)
             usable = [
                 (index, result)
                 for index, result in enumerate(acquired)
                 if samples[index].modality is modality and not isinstance(result, SampleError)
             ]
-            room = _room(template, model.identity, len(usable))
-            for index, _ in usable[room:]:
+            places = room(template, model.identity, len(usable))
+            for index, _ in usable[places:]:
                 problems[index] = _full_problem(index, samples[index])
-            if kept := [embedding for _, embedding in usable[:room]]:
-                changed[modality] = _with(template, np.stack(kept), model.identity, now)
+            if kept := [embedding for _, embedding in usable[:places]]:
+                changed[modality] = with_references(template, np.stack(kept), model.identity, now=now)
         if not changed:
             raise TemplateFull(_FULL, field="samples", fix=_FULL_FIX)
         outcomes = tuple(Outcome(sample.modality, problems.get(index)) for index, sample in enumerate(samples))
         return changed, outcomes
 
+    def _to_keep(
+        self, collection: str, samples: Sequence[Sample], outcomes: Sequence[Outcome]
+    ) -> tuple[KeptSample, ...]:
+        """Those enrolled, where the collection wants them; no other sample is ever stored."""
+        if not self._store.settings_of(collection).keep_samples:
+            return ()
+        enrolled = [sample for sample, outcome in zip(samples, outcomes, strict=True) if outcome.accepted]
+        at = self._clock()
+        return tuple(KeptSample(sample.modality, sample_to_bytes(sample), at) for sample in enrolled)
+
     def _summaries(self, templates: Iterable[Template]) -> tuple[TemplateSummary, ...]:
-        def minimum(modality: Modality) -> int:
-            return self._models[modality].identity.minimum if modality in self._models else 0
+        def minimum(template: Template) -> int:
+            model = self._models.maker(template) or self._models.get(template.modality)
+            return 0 if model is None else model.identity.minimum
 
         return tuple(
-            TemplateSummary.of(template, minimum(template.modality))
+            TemplateSummary.of(template, minimum(template))
             for template in sorted(templates, key=lambda template: template.modality)
         )
 
 
-def _room(template: Template, capacities: Capacities, wanted: int) -> int:
-    """How many of `wanted` references may enter a template."""
-    if capacities.limit is not None:
-        return min(wanted, max(0, capacities.limit - template.count))
-    # A model without a ring keeps its anchors only: what finds no place there must not be called enrolled.
-    return wanted if capacities.recent else min(wanted, max(0, capacities.anchors - len(template.anchors)))
-
-
-def _with(template: Template, new: NDArray[np.float32], capacities: Capacities, now: datetime) -> Template:
-    """The template with rows `new` (n, D) enrolled; the moments are those of their embeddings alone."""
-    if capacities.limit is not None:
-        return template.with_moments_of(new[:, : capacities.vector], now=now)
-    return template.with_references(
-        new, anchors_capacity=capacities.anchors, recent_capacity=capacities.recent, now=now
-    )
-
-
-def require_same_model(template: Template, model_digest: str) -> None:
-    """Raise ModelMismatch unless `template` was made by the model of that digest."""
-    if template.model_digest != model_digest:
-        raise ModelMismatch(
-            f"the person's {template.modality.value} template was made by model {template.model_digest[:12]}…, "
-            f"the loaded one is {model_digest[:12]}…",
-            field="person",
-            fix="load the model that made the template, or delete the person and enroll again",
-        )
+def _acquire(
+    models: Mapping[Modality, EnrollmentModel], samples: Sequence[Sample], checkpoint: Callable[[], None]
+) -> list[Acquired]:
+    """One item a sample, each by the model of its modality. Raises TooFewReferences if none can be used."""
+    encoders = {modality: model.encoder for modality, model in models.items()}
+    acquired = acquire_all(encoders, samples, checkpoint=checkpoint)
+    _require_usable(acquired)
+    return acquired
 
 
 def _require_usable(acquired: Sequence[Acquired]) -> None:
@@ -270,11 +237,3 @@ _FULL_FIX = "delete the person and enroll again to replace the references"
 
 def _full_problem(index: int, sample: Sample) -> Problem:
     return Problem(TemplateFull.reason, sample_path(index, sample), _FULL, _FULL_FIX)
-
-
-def _insist(write: Callable[[], _Answer]) -> _Answer:
-    """The result of `write`, which is called again while other writers come in between."""
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(VersionConflict):
-            return write()
-    return write()

@@ -11,6 +11,8 @@ Where the bundle matches frames, a row is an embedding followed by a flattened t
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,6 +79,21 @@ class IdentityModel:
         """The bundle's within-class covariance, float64 (d, d)."""
         return self._within
 
+    def spread(self, vectors: ArrayLike, about: ArrayLike) -> Array:
+        """How far embeddings (N, d) lie from `about` (d,), in standard deviations within people: float64 (N,).
+
+        √( (x − a)ᵀ W⁻¹ (x − a) / d ): the root mean square over all d directions, about 1 for samples of one person
+        around that person's mean.
+        """
+        shifted = np.atleast_2d(np.asarray(vectors, np.float64)) - np.asarray(about, np.float64)
+        spread: Array = np.sqrt(self._own_spread.squared_distance(shifted) / self.vector)
+        return spread
+
+    @cached_property
+    def _own_spread(self) -> Gaussian:
+        """People's samples about their own means."""
+        return Gaussian.from_covariance(np.zeros(self.vector), self._within)
+
     @property
     def minimum(self) -> int:
         """Fewest references a person can be enrolled with."""
@@ -110,12 +127,29 @@ class IdentityModel:
         self._require(moments.count)
         return Person(fit_moments(self.spec, self._within, moments))
 
-    def fit_template(self, template: Template) -> Person:
-        """The person a template is of. Raises TooFewReferences, FieldInvalid."""
-        return self.fit(template.references) if template.moments is None else self.fit_moments(template.moments)
+    def fit_template(self, template: Template, *, gain: float = 0.0) -> Person:
+        """The person a template is of, whose adapted references may raise a ratio by `gain` nats at most.
+
+        Raises TooFewReferences, FieldInvalid.
+        """
+        if template.moments is not None:
+            return self.fit_moments(template.moments)
+        if not template.adapted_count:
+            return self.fit(template.enrolled)
+        return replace(self.fit(template.references), enrolled=self.fit(template.enrolled), gain=gain)
 
     def llr(self, person: Person, probes: ArrayLike) -> Array:
-        """Probes (N, D) → natural-log likelihood ratios float64 (N,). Raises FieldInvalid."""
+        """Probes (N, D) → natural-log likelihood ratios float64 (N,). Raises FieldInvalid.
+
+        min( llr of all references, llr of the enrolled ones + gain ) where some references were adapted.
+        """
+        llrs = self._llr(person, probes)
+        if person.enrolled is None:
+            return llrs
+        bounded: Array = np.minimum(llrs, self._llr(person.enrolled, probes) + person.gain)
+        return bounded
+
+    def _llr(self, person: Person, probes: ArrayLike) -> Array:
         matching, parts = self.spec.matching, self.parts(person, probes)
         if matching is None:
             raw = parts["gaussian"]

@@ -9,7 +9,7 @@ Merging n references with k more, of mean m' and squares s' (Chan, Golub & LeVeq
 Deviations from the mean, not raw squares: in float32 Σ x² − n·m² would lose a small variance beside a large mean.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -23,8 +23,8 @@ class Moments:
     """Count, mean and squares, the latter two float32 (d,), read-only; zeros for no reference."""
 
     count: int
-    mean: Array
-    squares: Array
+    mean: Array = field(repr=False)
+    squares: Array = field(repr=False)
 
     @classmethod
     def none(cls, size: int) -> Self:

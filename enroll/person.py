@@ -16,7 +16,7 @@ from enroll.gaussian import Gaussian
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Person:
     """What probes are compared with.
 
@@ -25,11 +25,15 @@ class Person:
     gaussian : the density of the person's embeddings; None where the model matches frames and does not weigh it.
     frames : the references' prepared traces; None where the model does not match frames.
     vectors : the references' embeddings, float64 (R, d), or None likewise.
+    enrolled : the same person without the adapted references; None where there are none.
+    gain : by how many nats the adapted references may raise a ratio above what `enrolled` gives, at most.
     """
 
     gaussian: Gaussian | None
     frames: Frames | None = None
     vectors: Array | None = None
+    enrolled: "Person | None" = None
+    gain: float = 0.0
 
     def log_ratio(self, vectors: Array, background: Gaussian) -> Array:
         """log p(x | person) − log p(x | background) of embeddings (N, d): float64 (N,)."""

@@ -1,15 +1,16 @@
 """What is kept of a person in one modality: the embeddings of the references, never the samples.
 
-    references = anchors (the first A enrolled, for good) + recent (a ring of the R enrolled last)
+    references = anchors (the first A enrolled, for good) + recent (a ring of the R enrolled last) + adapted
 
 Anchors hold the template to the person who was enrolled under supervision; the ring lets it follow a face or a hand
-that changes. Both are bound to the model that made them. A compact template keeps the references' moments instead (see
-`enroll.moments`), and no reference.
+that changes. What it learned from accepted probes is kept apart (see `enroll.adapted`). All are bound to the model that
+made them. A compact template keeps the references' moments instead (see `enroll.moments`), and no reference.
 
 Stored form (no pickle): ``b"CSTM"``, format byte, header length (uint32), header (canonical JSON), values as
 little-endian float32, and the SHA-256 of all before it. The values are anchors then recent in format 1, mean then
 squares in format 2, that of compact templates; format 3 is format 1 with the values packed (see `enroll.packing`), for
-rows of more values than any embedding has.
+rows of more values than any embedding has. Formats 4 and 5 are 1 and 3 with adapted references, and a candidate if
+there is one, behind the ring; templates that never adapted keep the bytes they always had.
 """
 
 import hashlib
@@ -18,13 +19,14 @@ import secrets
 import struct
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encode.errors import StoreCorrupt
 from encode.sample import Modality
+from enroll.adapted import Adapted
 from enroll.moments import Moments
 from enroll.packing import packed, unpacked
 
@@ -32,6 +34,10 @@ _MAGIC = b"CSTM"
 _REFERENCES_FORMAT = 1
 _MOMENTS_FORMAT = 2
 _PACKED_FORMAT = 3
+_ADAPTED_FORMAT = 4
+_ADAPTED_PACKED_FORMAT = 5
+_PACKED = (_PACKED_FORMAT, _ADAPTED_PACKED_FORMAT)
+_ADAPTING = (_ADAPTED_FORMAT, _ADAPTED_PACKED_FORMAT)
 _PACKED_FROM = 1024
 """Values of a row from which on it is packed: such rows hold a trace, mostly padding."""
 _PREFIX = struct.Struct("<4sBI")
@@ -50,6 +56,7 @@ class Template:
     anchors, recent : float32 (A, D) and (R, D), oldest first, read-only.
     version : 0 for a template never stored, then one more with every change.
     moments : of a compact template, whose anchors and recent are empty; else None.
+    adapted : what was learned from accepted probes; None for a template that never adapted, as every compact one.
     """
 
     collection: str
@@ -63,6 +70,7 @@ class Template:
     created_at: datetime
     updated_at: datetime
     moments: Moments | None = None
+    adapted: Adapted | None = None
 
     @classmethod
     def empty(
@@ -82,14 +90,31 @@ class Template:
         return cls(collection, person, modality, model_digest, secrets.token_hex(16), none, none, 0, now, now, moments)
 
     @property
-    def references(self) -> NDArray[np.float32]:
-        """The references kept, float32 (A + R, D): anchors, then the ring from oldest to newest."""
+    def enrolled(self) -> NDArray[np.float32]:
+        """The references of supervised enrolment, float32 (A + R, D): anchors, then the ring from oldest to newest."""
         return np.concatenate([self.anchors, self.recent])
+
+    @property
+    def references(self) -> NDArray[np.float32]:
+        """All references kept, float32 (A + R + P, D): those enrolled, then the adapted ones, oldest first."""
+        return self.enrolled if self.adapted is None else np.concatenate([self.enrolled, self.adapted.references])
+
+    @property
+    def adapted_count(self) -> int:
+        """P, how many references were learned from accepted probes."""
+        return 0 if self.adapted is None else len(self.adapted.references)
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether a candidate is in quarantine."""
+        return self.adapted is not None and self.adapted.candidate is not None
 
     @property
     def count(self) -> int:
         """How many references stand behind the template: those kept, or those that entered its moments."""
-        return len(self.anchors) + len(self.recent) if self.moments is None else self.moments.count
+        if self.moments is not None:
+            return self.moments.count
+        return len(self.anchors) + len(self.recent) + self.adapted_count
 
     @property
     def size(self) -> int:
@@ -120,6 +145,12 @@ class Template:
             updated_at=now,
         )
 
+    def with_adapted(self, adapted: Adapted | None, *, now: datetime) -> Self:
+        """This template with `adapted` in place of what it learned before, and the version raised by one."""
+        if self.moments is not None:
+            raise ValueError("a compact template does not adapt")
+        return replace(self, adapted=adapted, version=self.version + 1, updated_at=now)
+
     def with_moments_of(self, new: NDArray[np.float32], *, now: datetime) -> Self:
         """This compact template with `new` (n, D) merged into its moments, and the version raised by one."""
         if self.moments is None:
@@ -129,12 +160,19 @@ class Template:
 
     def to_bytes(self) -> bytes:
         """The stored form; the same for equal templates."""
-        if self.moments is None:
-            values = self.references
-            layout = _REFERENCES_FORMAT if self.size < _PACKED_FROM else _PACKED_FORMAT
-            held = {"anchors": len(self.anchors), "recent": len(self.recent)}
-        else:
+        held: dict[str, int | bool | str | None]
+        wide = self.size >= _PACKED_FROM
+        if self.moments is not None:
             layout, values, held = _MOMENTS_FORMAT, self.moments.to_array(), {"count": self.moments.count}
+        else:
+            layout, values = _PACKED_FORMAT if wide else _REFERENCES_FORMAT, self.enrolled
+            held = {"anchors": len(self.anchors), "recent": len(self.recent)}
+            if self.adapted is not None:
+                layout = _ADAPTED_PACKED_FORMAT if wide else _ADAPTED_FORMAT
+                values = np.concatenate([values, self.adapted.rows])
+                at = self.adapted.candidate_at
+                held |= {"adapted": self.adapted_count, "candidate": self.quarantined}
+                held |= {"candidate_at": None if at is None else at.isoformat()}
         header = json.dumps(
             {
                 "collection": self.collection,
@@ -152,7 +190,7 @@ class Template:
             separators=(",", ":"),
             ensure_ascii=False,
         ).encode()
-        stored = packed(values) if layout == _PACKED_FORMAT else values.astype("<f4", copy=False).tobytes()
+        stored = packed(values) if layout in _PACKED else values.astype("<f4", copy=False).tobytes()
         body = _PREFIX.pack(_MAGIC, layout, len(header)) + header + stored
         return body + hashlib.sha256(body).digest()
 
@@ -168,20 +206,24 @@ class Template:
         if len(body) < _PREFIX.size or hashlib.sha256(body).digest() != digest:
             raise _corrupt("its checksum does not agree")
         magic, layout, header_bytes = _PREFIX.unpack_from(body)
-        if magic != _MAGIC or layout not in (_REFERENCES_FORMAT, _MOMENTS_FORMAT, _PACKED_FORMAT):
-            raise _corrupt(f"it is in none of the template formats 1 to {_PACKED_FORMAT}")
+        if magic != _MAGIC or not _REFERENCES_FORMAT <= layout <= _ADAPTED_PACKED_FORMAT:
+            raise _corrupt(f"it is in none of the template formats 1 to {_ADAPTED_PACKED_FORMAT}")
         try:
             header = json.loads(body[_PREFIX.size : _PREFIX.size + header_bytes])
-            size, anchors, recent, moments = header["size"], 0, 0, None
+            size, anchors, recent, moments, adapted = header["size"], 0, 0, None, None
             stored = body[_PREFIX.size + header_bytes :]
             if layout == _MOMENTS_FORMAT:
                 moments = Moments.from_array(header["count"], _plain(stored).reshape(2, size))
                 references = np.empty((0, size), np.float32)
             else:
                 anchors, recent = header["anchors"], header["recent"]
-                count = (anchors + recent) * size
-                values = _plain(stored) if layout == _REFERENCES_FORMAT else unpacked(stored, count)
-                references = values.reshape(anchors + recent, size)
+                enrolled, learned = anchors + recent, _learned(header) if layout in _ADAPTING else 0
+                count = (enrolled + learned) * size
+                values = unpacked(stored, count) if layout in _PACKED else _plain(stored)
+                references = values.reshape(enrolled + learned, size)
+                if layout in _ADAPTING:
+                    adapted = _adapted(header, references[enrolled:])
+                references = references[:enrolled]
             return cls(
                 collection=header["collection"],
                 person=header["person"],
@@ -194,6 +236,7 @@ class Template:
                 created_at=datetime.fromisoformat(header["created_at"]),
                 updated_at=datetime.fromisoformat(header["updated_at"]),
                 moments=moments,
+                adapted=adapted,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise _corrupt("its header and its content disagree") from error
@@ -201,6 +244,18 @@ class Template:
     def __repr__(self) -> str:
         """Names neither the person nor a value, so that a template cannot reach a log through a format string."""
         return f"Template(modality={self.modality.value}, references={self.count}, version={self.version})"
+
+
+def _learned(header: dict[str, Any]) -> int:
+    """How many rows stand behind those enrolled."""
+    return int(header["adapted"]) + int(header["candidate"])
+
+
+def _adapted(header: dict[str, Any], rows: NDArray[np.float32]) -> Adapted:
+    at = header["candidate_at"]
+    return Adapted.of_rows(
+        rows, candidate=header["candidate"], candidate_at=None if at is None else datetime.fromisoformat(at)
+    )
 
 
 def _plain(stored: bytes) -> NDArray[np.float32]:

@@ -2,13 +2,6 @@
 
 import io
 import math
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +12,14 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
+from durability.postgres_cluster import NoPostgres, PostgresCluster
 from encode.bundle import Bundle, seal_bundle
 from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
 from encode.sample import Modality
+from enroll.keys.file import new_key
+from enroll.keys.providers import KeySource
+from enroll.stores import schema_version
+from enroll.stores.opening import StorePlace, upgradable
 
 Encoded = Callable[..., bytes]
 TinyNetwork = Callable[..., bytes]
@@ -148,60 +146,25 @@ def postgres() -> Iterator[NewDatabase]:
 
     Skips where PostgreSQL is not installed (Debian: apt-get install postgresql).
     """
-    found = [shutil.which("postgres"), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")))]
-    program = next((Path(path).resolve() for path in found if path), None)
-    if program is None:
-        pytest.skip("PostgreSQL is not installed")
-    # It refuses to run as root.
-    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="countersign-postgres-"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    if user:
-        shutil.chown(folder, **user)
-    data, log = folder / "data", folder / "log"
-    make = [program.with_name("initdb"), "--auth=trust", "--username=tests", "--encoding=UTF8", "--no-sync", data]
-    subprocess.run(make, check=True, capture_output=True, cwd=folder, **user)
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
-    run = [program, "-D", data, *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
-    with log.open("wb") as out:
-        server = subprocess.Popen(run, stdout=out, stderr=out, cwd=folder, **user)
-    address = f"postgresql://tests@127.0.0.1:{port}/postgres"
     try:
-        _wait_for(server, address, log)
-        yield lambda: _new_schema(address)
+        cluster = PostgresCluster(fsync=False)
+    except NoPostgres:
+        pytest.skip("PostgreSQL is not installed")
+    try:
+        cluster.start()
+        yield cluster.new_schema
     finally:
-        # At once, without writing anything back: the data goes with it.
-        server.send_signal(signal.SIGQUIT)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        cluster.remove()
 
 
-def _wait_for(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    import psycopg
+@pytest.fixture(scope="session")
+def new_postgres_place(postgres: NewDatabase) -> Callable[[], StorePlace]:
+    """``new_postgres_place()``: two empty databases, for data and for keys, brought to this release's schema."""
 
-    for _ in range(600):
-        try:
-            psycopg.connect(address).close()
-        except psycopg.OperationalError:
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail(log.read_text())
+    def make() -> StorePlace:
+        place = StorePlace(postgres(), postgres(), KeySource(secret=new_key()))
+        with upgradable(place) as (database, keys):
+            schema_version.upgrade(database, keys)
+        return place
 
-
-def _new_schema(address: str) -> str:
-    """A schema of its own is as good as a database to whoever sees nothing else, and made and dropped in no time."""
-    import secrets
-
-    import psycopg
-
-    name = f"s{secrets.token_hex(6)}"
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
-    return f"{address}?options=-csearch_path%3D{name}"
+    return make

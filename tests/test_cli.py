@@ -19,6 +19,10 @@ from encode.errors import BundleIncomplete, CorpusMissing, CountersignError, Ser
 HEAVY = ("torch", "torchvision", "onnxruntime", "onnx", "grpc", "sklearn", "matplotlib", "pyarrow", "jinja2", "numpy")
 COMMANDS = {
     "init",
+    "migrate",
+    "template versions",
+    "template rollback",
+    "template quarantine",
     "token create",
     "token list",
     "token revoke",
@@ -33,6 +37,9 @@ COMMANDS = {
     "db import",
     "keys new",
     "keys rotate",
+    "keys prune",
+    "collection show",
+    "collection set",
     "keys status",
     "enroll",
     "verify",
@@ -50,6 +57,8 @@ COMMANDS = {
     "demo",
     "audit verify",
     "audit export",
+    "receipt key",
+    "receipt verify",
 }
 
 HELP_OF_ALL = """
@@ -124,7 +133,7 @@ def test_version_is_that_of_the_install() -> None:
 
 def test_the_shell_completes_commands() -> None:
     result = countersign(_COUNTERSIGN_COMPLETE="complete_bash", COMP_WORDS="countersign re", COMP_CWORD="1")
-    assert result.stdout.split() == ["reproduce"]
+    assert result.stdout.split() == ["receipt", "reproduce"]
 
 
 @pytest.mark.parametrize(

@@ -22,24 +22,19 @@ def current_origin() -> Origin:
 
 def decided(collection: str, person: str, decision: Decision) -> AuditEvent:
     """The entry for a decision on a claim, made for the current caller."""
-    statuses = {
-        part.modality: Status.NOT_ENROLLED if part.modality in decision.concealed else part.status
-        for part in decision.modalities
-    }
+    really = decision if decision.truth is None else decision.truth
     return AuditEvent(
         Action.VERIFY,
         Outcome.ACCEPTED if decision.accepted else Outcome.REJECTED,
         origin=current_origin(),
         collection=collection,
         person=person,
-        models={
-            part.modality.value: part.model_digest
-            for part in decision.modalities
-            if statuses[part.modality] is Status.USED
+        models={part.modality.value: part.model_digest for part in really.modalities if part.status is Status.USED},
+        left_out={
+            part.modality.value: part.status.value for part in really.modalities if part.status is not Status.USED
         },
-        left_out={modality.value: status.value for modality, status in statuses.items() if status is not Status.USED},
-        policy_id=decision.policy_id,
-        target_far=decision.target_far,
+        policy_id=really.policy_id,
+        target_far=really.target_far,
     )
 
 

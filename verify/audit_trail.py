@@ -61,9 +61,14 @@ class AuditTrail:
         """
         if self._writer is not None and self._level == "all":
             return self._writer.submit(event)
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
+        return _done()
+
+    def record(self, event: AuditEvent) -> Future[None]:
+        """As :meth:`submit`, from a thread that may wait for the disk, never the event loop's: where nothing else is
+        being recorded, the entry is durable on return."""
+        if self._writer is not None and self._level == "all":
+            return self._writer.record(event)
+        return _done()
 
     async def close(self) -> None:
         """Record what was submitted; whatever would be recorded afterwards fails."""
@@ -82,3 +87,9 @@ class AuditTrail:
         if head != self._told:
             get_logger().info("audit_head", head=str(head))
             self._told = head
+
+
+def _done() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future

@@ -138,16 +138,87 @@ class Client:
         )
         return self._call(self._enrollment.DeletePerson, request, enrollment_pb2.DeletePersonResponse).receipt
 
+    def list_template_versions(
+        self, collection: str, person: str, modality: Modality
+    ) -> list[enrollment_pb2.TemplateVersion]:
+        """The versions kept of a template, oldest first; the last is in force."""
+        request = enrollment_pb2.ListTemplateVersionsRequest(
+            collection=collection, person=person, modality=MODALITY_TO_WIRE[modality]
+        )
+        method = self._enrollment.ListTemplateVersions
+        return list(self._call(method, request, enrollment_pb2.ListTemplateVersionsResponse).versions)
+
+    def rollback_template(
+        self, collection: str, person: str, modality: Modality, version: int | None, *, request_id: str | None = None
+    ) -> enrollment_pb2.Template:
+        """Give a template the content of a version again; None: without what it learned from accepted probes.
+
+        Without a `request_id` a new one is drawn.
+        """
+        request = enrollment_pb2.RollbackTemplateRequest(
+            collection=collection,
+            person=person,
+            modality=MODALITY_TO_WIRE[modality],
+            version=version,
+            enrolled_only=True if version is None else None,
+            request_id=request_id or uuid.uuid4().hex,
+        )
+        return self._call(self._enrollment.RollbackTemplate, request, enrollment_pb2.RollbackTemplateResponse).template
+
+    def list_quarantine(self, collection: str, *, page_size: int = 0) -> Iterator[enrollment_pb2.QuarantinedProbe]:
+        """The accepted probes that wait to become references, fetched page by page of people."""
+        token = ""
+        while True:
+            request = enrollment_pb2.ListQuarantineRequest(collection=collection, page_size=page_size, page_token=token)
+            page = self._call(self._enrollment.ListQuarantine, request, enrollment_pb2.ListQuarantineResponse)
+            yield from page.probes
+            token = page.next_page_token
+            if not token:
+                return
+
+    def resolve_quarantine(
+        self,
+        collection: str,
+        person: str,
+        modality: Modality,
+        *,
+        approve: bool,
+        version: int = 0,
+        request_id: str | None = None,
+    ) -> enrollment_pb2.Template:
+        """Make the probe in quarantine a reference, or throw it away. Without a `request_id` a new one is drawn.
+
+        A `version` other than 0 is that of the template the quarantine was listed with.
+        """
+        request = enrollment_pb2.ResolveQuarantineRequest(
+            collection=collection,
+            person=person,
+            modality=MODALITY_TO_WIRE[modality],
+            resolution=enrollment_pb2.RESOLUTION_APPROVE if approve else enrollment_pb2.RESOLUTION_DISCARD,
+            version=version,
+            request_id=request_id or uuid.uuid4().hex,
+        )
+        return self._call(
+            self._enrollment.ResolveQuarantine, request, enrollment_pb2.ResolveQuarantineResponse
+        ).template
+
     def list_models(self) -> list[model_pb2.Model]:
-        """The models that answer."""
+        """The models that answer; those that retire come last."""
         return list(
             self._call(self._models.ListModels, model_pb2.ListModelsRequest(), model_pb2.ListModelsResponse).models
         )
 
-    def get_policy(self, modality: Modality, *fused_with: Modality) -> model_pb2.Policy:
-        """The thresholds in force for a modality, or for several that answer one call, with their evidence."""
+    def get_policy(
+        self, modality: Modality, *fused_with: Modality, model_digests: Sequence[str] = ()
+    ) -> model_pb2.Policy:
+        """The thresholds in force for a modality, or for several that answer one call, with their evidence.
+
+        `model_digests` name retiring models that answer in place of the current ones.
+        """
         request = model_pb2.GetPolicyRequest(
-            modality=MODALITY_TO_WIRE[modality], fused_with=write_modalities(fused_with)
+            modality=MODALITY_TO_WIRE[modality],
+            fused_with=write_modalities(fused_with),
+            model_digests=model_digests,
         )
         return self._call(self._models.GetPolicy, request, model_pb2.GetPolicyResponse).policy
 

@@ -5,13 +5,16 @@ accept  iff  score >= threshold  and  ( every modality that was sent is used, or
 probability = 1 / (1 + exp(−score))          (even prior odds; ρ_yes / (ρ_yes + ρ_no) of Bromley et al. 1993)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from encode.sample import Modality
 from enroll.acquisition import Problem
+from enroll.template import Template
 
 
 class Status(StrEnum):
@@ -54,13 +57,34 @@ class ModalityEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """What a claim was really decided on, where the decision that is told conceals it; for the audit log alone."""
+
+    modalities: tuple[ModalityEvidence, ...]
+    policy_id: str
+    target_far: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """What was compared in one modality: the template as it was read, and the usable probes, float32 (n, D).
+
+    For adaptation, in this process's memory alone; it is never told, stored or printed.
+    """
+
+    template: Template
+    probes: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Accepted or not, at a threshold for `target_far` and for exactly the modalities used.
 
     `beyond_evidence`: the policy's impostor trials are too few to show that rate (see :mod:`verify.policy`).
     `accept_partial`: the caller takes a decision on part of what was sent.
-    `concealed`: the modalities in which there was nobody to compare with, though the decision tells a score (see
-    :mod:`verify.access.decoy`); never told to a caller.
+    `truth`: of a rejection that is told to somebody who may not know who is enrolled (see
+    :mod:`verify.access.concealment`); never told to a caller.
+    `compared`: one item a modality used, whatever of it is told.
     """
 
     score: float
@@ -71,7 +95,8 @@ class Decision:
     modalities: tuple[ModalityEvidence, ...]
     samples: tuple[SampleEvidence, ...] = ()
     accept_partial: bool = False
-    concealed: frozenset[Modality] = frozenset()
+    truth: Truth | None = None
+    compared: tuple[Compared, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def complete(self) -> bool:
@@ -80,7 +105,7 @@ class Decision:
 
     @property
     def accepted(self) -> bool:
-        return self.score >= self.threshold and (self.complete or self.accept_partial) and not self.concealed
+        return self.score >= self.threshold and (self.complete or self.accept_partial) and self.truth is None
 
     @property
     def probability(self) -> float:

@@ -81,7 +81,11 @@ def read_page_size(size: int) -> int:
 
 
 def read_request(
-    request: enrollment_pb2.EnrollRequest | enrollment_pb2.DeletePersonRequest, method: str
+    request: enrollment_pb2.EnrollRequest
+    | enrollment_pb2.DeletePersonRequest
+    | enrollment_pb2.RollbackTemplateRequest
+    | enrollment_pb2.ResolveQuarantineRequest,
+    method: str,
 ) -> Request | None:
     """The repeatable form of a mutation, or None where it carries no request_id. Raises FieldInvalid."""
     if not request.request_id:

@@ -11,6 +11,7 @@ from encode.manifest import POLICY
 from encode.sample import Modality
 from enroll.acquisition import SampleEncoder
 from enroll.identity import IdentityModel
+from enroll.lineup import Lineup
 from verify.policy import Policy
 
 
@@ -30,6 +31,11 @@ class Model:
     @property
     def model_digest(self) -> str:
         return self.encoder.model_digest
+
+    @property
+    def gain(self) -> float:
+        """Nats by which adapted references may raise a ratio at most; see :attr:`verify.policy.Policy.gain`."""
+        return 0.0 if self.policy is None else self.policy.gain
 
 
 def model_of(models: Mapping[Modality, Model], modality: Modality) -> Model:
@@ -58,62 +64,86 @@ def load_model(path: str | Path, *, threads: int | None = None) -> Model:
 
 
 def load_models(
-    paths: Iterable[str | Path], policies: Iterable[Path] = (), *, threads: int | None = None
-) -> Mapping[Modality, Model]:
-    """Models fit to serve, by modality.
+    paths: Iterable[str | Path],
+    policies: Iterable[Path] = (),
+    *,
+    retiring: Iterable[str | Path] = (),
+    threads: int | None = None,
+) -> Lineup[Model]:
+    """Models fit to serve, by modality, and those that retire.
 
     Parameters
     ----------
-    policies : policy files that are used in place of those sealed into the bundles.
+    policies : policy files that are used in place of those sealed into the bundles, of whichever loaded model.
+    retiring : bundles that answer for the people they enrolled, and for nobody new.
 
     Raises
     ------
     BundleIncomplete : a bundle without a policy: it could compare people, but not decide.
-    ConfigError : no bundle at all, two or two policies for one modality, or a policy file that cannot be read.
+    ConfigError : no bundle at all, two for one modality, a retiring one of a modality without a current one or that is
+        named twice, two policies for one model, or a policy file that cannot be read.
     BundleError, PolicyMismatch : as :func:`load_model`, of policy files too.
     """
-    given = _read_policies(policies)
-    models: dict[Modality, Model] = {}
-    for path in paths:
+    given = read_policies(policies)
+
+    def load(path: str | Path) -> Model:
         model = load_model(path, threads=threads)
-        if model.modality in given:
-            file, policy = given[model.modality]
-            policy.require_model(model.model_digest, model.modality, field=str(file))
-            model = replace(model, policy=policy)
+        return replace(model, policy=given[model.model_digest][1]) if model.model_digest in given else model
+
+    loaded: list[tuple[str | Path, Model]] = []
+    current: dict[Modality, Model] = {}
+    for path in paths:
+        model = load(path)
+        if model.modality in current:
+            raise ConfigError(
+                f"two bundles read {model.modality.value} samples",
+                field="models",
+                fix="name one bundle per modality; the one that it follows belongs in `retiring`",
+            )
+        current[model.modality] = model
+        loaded.append((path, model))
+    if not current:
+        raise ConfigError("no model bundle is named", field="models", fix="name a bundle, for example models/face")
+    loaded += [(path, load(path)) for path in retiring]
+    lineup = Lineup(current, [model for _, model in loaded[len(current) :]])
+    for file, policy in given.values():
+        _require_loaded(lineup, file, policy)
+    for path, model in loaded:
         if model.policy is None:
             raise BundleIncomplete(
                 f"the bundle {path} has no policy: there is no threshold to decide by",
                 field=POLICY,
                 fix="choose its thresholds with `countersign eval policy`, and seal it in or serve with --policy",
             )
-        if model.modality in models:
-            raise ConfigError(
-                f"two bundles read {model.modality.value} samples", field="models", fix="name one bundle per modality"
-            )
-        models[model.modality] = model
-    if not models:
-        raise ConfigError("no model bundle is named", field="models", fix="name a bundle, for example models/face")
-    for modality, (file, _) in given.items():
-        if modality not in models:
-            raise ConfigError(
-                f"{file} is for {modality.value} samples, which no loaded model reads",
-                field="policies",
-                fix="name that model's bundle too, or leave the policy out",
-            )
-    return models
+    return lineup
 
 
-def _read_policies(paths: Iterable[Path]) -> Mapping[Modality, tuple[Path, Policy]]:
-    """Each modality's policy and the file it is from."""
-    found: dict[Modality, tuple[Path, Policy]] = {}
+def _require_loaded(models: Lineup[Model], file: Path, policy: Policy) -> None:
+    """Raise PolicyMismatch or ConfigError unless the policy of `file` is for one of `models`."""
+    current = models.get(policy.modality)
+    if current is None:
+        raise ConfigError(
+            f"{file} is for {policy.modality.value} samples, which no loaded model reads",
+            field="policies",
+            fix="name that model's bundle too, or leave the policy out",
+        )
+    if all(one.model_digest != policy.model_digest for one in models.all_of(policy.modality)):
+        policy.require_model(current.model_digest, current.modality, field=str(file))
+
+
+def read_policies(paths: Iterable[Path]) -> Mapping[str, tuple[Path, Policy]]:
+    """Each model's policy and the file it is from, by the model's digest. Raises ConfigError, BundleCorrupt."""
+    found: dict[str, tuple[Path, Policy]] = {}
     for path in paths:
         try:
             policy = Policy.from_json(path.read_bytes(), field=str(path))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}", field="policies") from error
-        if policy.modality in found:
+        if policy.model_digest in found:
             raise ConfigError(
-                f"two policies are for {policy.modality.value} samples", field="policies", fix="name one per modality"
+                f"two policies are for {policy.modality.value} samples, and of the same model",
+                field="policies",
+                fix="name one per model",
             )
-        found[policy.modality] = path, policy
+        found[policy.model_digest] = path, policy
     return found

@@ -29,6 +29,8 @@ from verify.score_summary import PolicyScores
 
 ERRORS_NEEDED = 30  # Doddington's rule of 30
 DEFAULT_TARGET_FAR = 0.001
+GAIN_SHARE = 0.5
+"""How much of the way to the next larger target FAR adaptation may go (docs/decisions/0015-adaptation.md says why)."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -169,6 +171,17 @@ class Policy(_Part):
     def target_fars(self) -> tuple[float, ...]:
         """The target FARs a request may name, largest first."""
         return tuple(row.target_far for row in self.table)
+
+    @cached_property
+    def gain(self) -> float:
+        """Nats by which what a template learned by itself may raise a ratio at most, never below 0.
+
+        Half of what lies between the thresholds of the default and of the next larger target FAR: a probe that is
+        accepted at the one would be accepted half-way to the other by what was enrolled alone. 0 without a larger one.
+        """
+        default = self.row_for(None)
+        larger = [row for row in self.table if row.target_far > default.target_far]
+        return GAIN_SHARE * (default.threshold - larger[-1].threshold) if larger else 0.0
 
     def row_for(self, target_far: float | None) -> PolicyRow:
         """The row of `target_far`, a fraction such as 0.001; None takes the policy's default.

@@ -18,32 +18,42 @@ class PolicyChoice:
 
     def __init__(self, models: Mapping[Modality, Model]) -> None:
         self._models = models
-        # Two threads that ask for the first time at once compute the same policy.
-        self._fused: dict[frozenset[Modality], FusedPolicy] = {}
+        # By the digests of the models, whichever of them are current. Two threads that ask for the first time at once
+        # compute the same policy.
+        self._fused: dict[frozenset[str], FusedPolicy] = {}
 
     def of(self, modalities: Collection[Modality]) -> Policy | FusedPolicy:
-        """The policy for a decision on these modalities, at least one.
+        """The policy for a decision on these modalities, at least one, by the current models.
 
         Raises
         ------
         WrongModality : no loaded model reads one of them.
         TargetFarUnavailable : a model has no policy, or the policies cannot be fused.
         """
-        policies = [self._measured(modality) for modality in sorted(set(modalities))]
+        return self.of_models([model_of(self._models, modality) for modality in sorted(set(modalities))])
+
+    def of_models(self, models: Collection[Model]) -> Policy | FusedPolicy:
+        """The policy for a decision by these models, at least one and one a modality, current or retiring.
+
+        Raises
+        ------
+        TargetFarUnavailable : a model has no policy, or the policies cannot be fused.
+        """
+        policies = [_measured(model) for model in models]
         if len(policies) == 1:
             return policies[0]
-        wanted = frozenset(modalities)
-        if wanted not in self._fused:
+        digests = frozenset(model.model_digest for model in models)
+        if digests not in self._fused:
             first, second = policies
-            self._fused[wanted] = fuse(first, second)
-        return self._fused[wanted]
+            self._fused[digests] = fuse(first, second)
+        return self._fused[digests]
 
-    def _measured(self, modality: Modality) -> Policy:
-        policy = model_of(self._models, modality).policy
-        if policy is None:
-            raise TargetFarUnavailable(
-                f"no policy was measured for the {modality.value} model",
-                field="samples",
-                fix="choose its thresholds with `countersign eval policy` and seal the policy in",
-            )
-        return policy
+
+def _measured(model: Model) -> Policy:
+    if model.policy is None:
+        raise TargetFarUnavailable(
+            f"no policy was measured for the {model.modality.value} model",
+            field="samples",
+            fix="choose its thresholds with `countersign eval policy` and seal the policy in",
+        )
+    return model.policy

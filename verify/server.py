@@ -14,19 +14,23 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from encode.errors import AddressInUse, StoreUnavailable, TargetFarUnavailable
+from encode.errors import AddressInUse, StoreUnavailable
 from encode.sample import Modality
 from enroll.enroller import Enroller
 from enroll.stores.memory import MemoryStore
 from enroll.stores.opening import StorePlace, database_name, open_sql_store
 from enroll.stores.store import TemplateStore
+from verify.adaptation import Adaptation
 from verify.audit_trail import AuditTrail
+from verify.curator import Curator
 from verify.logging import get_logger
 from verify.messages import MAX_MESSAGE_BYTES
 from verify.model import Model, load_models
-from verify.policy_choice import PolicyChoice
 from verify.server_access import server_access
+from verify.server_checks import tell_whether_adaptable, tell_whether_fused
+from verify.server_limits import channel_options
 from verify.server_tls import server_credentials
+from verify.server_transport import answering, create_transport
 from verify.service_enrollment import EnrollmentService
 from verify.service_interceptor import CallBoundary
 from verify.service_model import ModelService
@@ -69,10 +73,12 @@ class Server:
         boundary: CallBoundary,
         workers: Workers,
         trail: AuditTrail,
+        adaptation: Adaptation,
         *,
         closed: bool,
     ) -> None:
         self.closed = closed
+        self._adaptation = adaptation
         self._transport = transport
         self._health = checkup
         self._boundary = boundary
@@ -85,6 +91,10 @@ class Server:
         for name in ("", *SERVICE_NAMES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._transport.start()
+
+    async def answer_until(self, stopping: asyncio.Event) -> None:
+        """Wait for `stopping`. Raises ServiceFailed if the transport ends before it, of itself."""
+        await answering(self._transport, stopping)
 
     async def stop(self, grace: float, *, delay: float = 0.0) -> None:
         """Drain: health down for good, `delay` seconds as before, then no new calls and up to `grace` seconds."""
@@ -100,6 +110,7 @@ class Server:
         await self._transport.stop(None)
         await draining
         await asyncio.to_thread(self._workers.close)
+        await asyncio.to_thread(self._adaptation.close)
         await self._trail.close()
 
 
@@ -117,27 +128,30 @@ def create_server(
     boundary = CallBoundary()
     verifier = Verifier(models, store)
     access = server_access(settings, store, models, verifier)
-    transport = grpc.aio.server(
-        interceptors=[boundary, access.interceptor],
-        options=[
+    transport = create_transport(
+        [boundary, access.interceptor],
+        [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             # Without this Linux lets two servers share one port, and each gets half of the calls.
             ("grpc.so_reuseport", 0),
+            *channel_options(),
         ],
     )
     workers = Workers(settings.workers, settings.max_waiting)
     trail = AuditTrail(store, settings.audit, head_seconds=settings.audit_head_seconds)
+    adaptation = Adaptation(verifier.models, store)
     enrollment_pb2_grpc.add_EnrollmentServiceServicer_to_server(
-        EnrollmentService(Enroller(models, store), store, workers), transport
+        EnrollmentService(Enroller(models, store), Curator(verifier.models, store), store, workers), transport
     )
     verification_pb2_grpc.add_VerificationServiceServicer_to_server(
-        VerificationService(access.claims, workers, trail), transport
+        VerificationService(access.claims, workers, trail, adaptation), transport
     )
     model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models, verifier.policies), transport)
     checkup = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checkup, transport)
     reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), transport)
-    return Server(transport, checkup, boundary, workers, trail, closed=access.closed), _bind(transport, settings)
+    server = Server(transport, checkup, boundary, workers, trail, adaptation, closed=access.closed)
+    return server, _bind(transport, settings)
 
 
 def _bind(transport: grpc.aio.Server, settings: ServiceSettings) -> int:
@@ -188,20 +202,13 @@ def open_store(place: StorePlace, *, audited: bool = True) -> TemplateStore:
     return store
 
 
-def _tell_whether_fused(models: Mapping[Modality, Model]) -> None:
-    """Warn the operator now if calls that carry several modalities are going to be refused."""
-    try:
-        PolicyChoice(models).of(models)
-    except TargetFarUnavailable as error:
-        get_logger().warning("not_fused", modalities=sorted(models), why=error.message, advice=error.fix)
-
-
 async def serve(settings: ServiceSettings) -> None:
     """Load, listen and answer until SIGTERM or SIGINT, then drain; a second signal ends the grace at once.
 
     Raises
     ------
     BundleError, PolicyMismatch, ConfigError, AddressInUse, StoreError : the service cannot start.
+    ServiceFailed : it has stopped answering; whoever started it must start it again, rather than believe that it lives.
     """
     log = get_logger()
     stopping, hurry = asyncio.Event(), asyncio.Event()
@@ -216,9 +223,12 @@ async def serve(settings: ServiceSettings) -> None:
 
     store = await asyncio.to_thread(open_store, settings.store, audited=settings.audit != "off")
     try:
-        models = await asyncio.to_thread(load_models, settings.models, settings.policies, threads=settings.threads)
+        models = await asyncio.to_thread(
+            load_models, settings.models, settings.policies, retiring=settings.retiring, threads=settings.threads
+        )
         server, port = create_server(models, store, settings)
-        await asyncio.to_thread(_tell_whether_fused, models)
+        await asyncio.to_thread(tell_whether_fused, models)
+        await asyncio.to_thread(tell_whether_adaptable, models, store)
         await server.start()
         if not settings.loopback and settings.tls is None:
             log.warning("plaintext", host=settings.host, advice="tokens and samples are not encrypted by this service")
@@ -227,10 +237,11 @@ async def serve(settings: ServiceSettings) -> None:
             host=settings.host,
             port=port,
             models=[model.name for model in models.values()],
+            retiring=[f"{model.name} {model.model_digest[:12]}" for model in models.retiring],
             tls=settings.tls is not None,
             access="tokens" if server.closed else "open",
         )
-        await stopping.wait()
+        await server.answer_until(stopping)
         log.info("draining", grace_seconds=settings.grace_seconds)
         drain = asyncio.ensure_future(server.stop(settings.grace_seconds, delay=settings.drain_delay_seconds))
         impatience = asyncio.ensure_future(hurry.wait())

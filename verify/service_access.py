@@ -2,20 +2,23 @@
 
     token → caller → rate → (the message is read) → scope in the request's collection → handler
 
-The first three are done before the body of the call is read. Errors are raised inside the handler that is returned, so
-that the call boundary answers and logs them like any other.
+The first three are done before anything of the call's body is read: whoever has no valid token cannot make the service
+hold a message. Errors are raised inside the handler that is returned, so that the call boundary answers and logs them
+like any other.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import grpc
 
-from encode.errors import CountersignError
+from encode.errors import TokenInvalid
 from verify.access.caller import ANONYMOUS, Caller, calling
 from verify.access.limits import RateLimits
+from verify.access.peers import OpenStreams, Strangers, address_of
 from verify.access.scopes import Access, Rule, require_access, rule_of
-from verify.service_interceptor import refuse
+from verify.service_parsing import answer_many, read_one
 
 _Handler = Any
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -36,11 +39,19 @@ class AnyCaller:
 
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):
-    """Applies :mod:`verify.access.scopes` to every call; callers with a token are limited by `limits`, if given."""
+    """Applies :mod:`verify.access.scopes` to every call.
 
-    def __init__(self, callers: Callers, limits: RateLimits | None) -> None:
+    Parameters
+    ----------
+    limits : of callers with a token; None sets none.
+    strangers : of addresses that call without a valid one, or for health; None sets none.
+    """
+
+    def __init__(self, callers: Callers, limits: RateLimits | None, strangers: Strangers | None) -> None:
         self._callers = callers
         self._limits = limits
+        self._strangers = strangers
+        self._streams = OpenStreams()
 
     async def intercept_service(
         self,
@@ -53,50 +64,83 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         try:
             rule = rule_of(handler_call_details.method)
             if rule is Access.OPEN:
-                return handler
+                return _held(handler, self._open_to_all)
             caller = await self._callers.caller(handler_call_details.invocation_metadata or ())
-            if self._limits is not None and caller.token_id is not None:
-                self._limits.take(caller.token_id)
-            return _admitting(handler, caller, rule)
+            self._count(caller)
+            return self._admitting(handler, caller, rule)
         except Exception as error:  # noqa: BLE001 - raised again where the call boundary can tell of it
-            return _refusing(handler, error)
+            return self._refusing(handler, error)
 
+    def _count(self, caller: Caller) -> None:
+        if self._limits is not None and caller.token_id is not None:
+            self._limits.take(caller.token_id)
 
-def _admitting(handler: _Handler, caller: Caller, rule: Rule) -> _Handler:
-    if handler.unary_unary is None:
-        if isinstance(rule, Access):
-            return handler
-        raise NotImplementedError("a stream of requests, each with a collection of its own, has no check yet")
+    @contextmanager
+    def _open_to_all(self, context: _Context) -> Iterator[None]:
+        """Count a call that needs no token, and that it is open."""
+        peer = context.peer()
+        if self._strangers is not None:
+            self._strangers.count_health(peer)
+        with self._streams.held(address_of(peer)):
+            yield
 
-    async def call(request: Any, context: _Context) -> Any:
-        require_access(caller, rule, request)
-        with calling(caller):
-            return await handler.unary_unary(request, context)
+    def _admitting(self, handler: _Handler, caller: Caller, rule: Rule) -> _Handler:
+        if handler.unary_unary is None:
+            if isinstance(rule, Access):
+                name = caller.token_id or caller.name
+                return _held(handler, lambda _: self._streams.held(name), each=lambda: self._count(caller))
+            raise NotImplementedError("a stream of requests, each with a collection of its own, has no check yet")
 
-    return grpc.unary_unary_rpc_method_handler(
-        call, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
-    )
-
-
-def _refusing(handler: _Handler, error: Exception) -> _Handler:
-    """A handler that raises `error` and reads nothing of what it is sent."""
-    if handler.unary_unary is not None:
-
-        async def call(_: bytes, __: _Context) -> Any:
-            raise error
+        async def call(request: Any, context: _Context) -> Any:
+            require_access(caller, rule, request)
+            with calling(caller):
+                return await handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(
-            call, request_deserializer=bytes, response_serializer=handler.response_serializer
+            call, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
         )
 
-    async def stream(_: object, context: _Context) -> None:
-        if not isinstance(error, CountersignError):
-            raise error
-        await refuse(context, error)
+    def _refusing(self, handler: _Handler, error: Exception) -> _Handler:
+        """A handler that raises `error` and reads nothing of what it is sent, which is why it is one of a stream."""
 
-    # Of the handler's own kind: the server calls by that.
-    if handler.request_streaming and handler.response_streaming:
-        return grpc.stream_stream_rpc_method_handler(stream)
-    if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(stream)
-    return grpc.stream_unary_rpc_method_handler(stream)
+        async def call(_: object, context: _Context) -> None:
+            if self._strangers is not None and isinstance(error, TokenInvalid):
+                self._strangers.count_refusal(context.peer())
+            raise error
+
+        return _of_its_kind(handler, call)
+
+
+def _held(
+    handler: _Handler,
+    admit: Callable[[_Context], AbstractContextManager[None]],
+    each: Callable[[], None] = lambda: None,
+) -> _Handler:
+    """`handler`, inside of ``admit(context)`` from before anything is read until the call ends.
+
+    `each` is called before every message of a stream is handed on.
+    """
+
+    async def counted(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for message in messages:
+            each()
+            yield message
+
+    async def call(messages: AsyncIterator[Any], context: _Context) -> Any:
+        with admit(context):
+            if handler.request_streaming:
+                return await answer_many(handler.stream_stream(counted(messages), context), context)
+            request = await read_one(handler, context)
+            if handler.response_streaming:
+                return await answer_many(handler.unary_stream(request, context), context)
+            return await handler.unary_unary(request, context)
+
+    return _of_its_kind(handler, call)
+
+
+def _of_its_kind(handler: _Handler, behaviour: Callable[..., Any]) -> _Handler:
+    """A handler that takes a stream, which a single message is too, and answers as `handler` does."""
+    make = grpc.stream_stream_rpc_method_handler if handler.response_streaming else grpc.stream_unary_rpc_method_handler
+    return make(
+        behaviour, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
+    )

@@ -7,8 +7,10 @@ import grpc
 
 from enroll.answers import Enrollment, ErasureReceipt, TemplateSummary
 from enroll.enroller import Enroller
+from enroll.receipts import ReceiptKey, Statement, key_of
 from enroll.stores.store import TemplateStore
 from verify.audit_events import current_origin
+from verify.curator import Curator
 from verify.messages import (
     MODALITY_TO_WIRE,
     read_page_size,
@@ -20,6 +22,7 @@ from verify.messages import (
 )
 from verify.names import require_name
 from verify.page_token import make_page_token, read_page_token
+from verify.service_templates import TemplateMethods, write_template
 from verify.service_workers import Workers
 from verify.v1 import enrollment_pb2 as pb
 from verify.v1 import enrollment_pb2_grpc
@@ -27,13 +30,14 @@ from verify.v1 import enrollment_pb2_grpc
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class EnrollmentService(enrollment_pb2_grpc.EnrollmentServiceServicer):
+class EnrollmentService(TemplateMethods, enrollment_pb2_grpc.EnrollmentServiceServicer):
     """Raises errors of the tree; the call boundary turns them into statuses."""
 
-    def __init__(self, enroller: Enroller, store: TemplateStore, workers: Workers) -> None:
+    def __init__(self, enroller: Enroller, curator: Curator, store: TemplateStore, workers: Workers) -> None:
+        super().__init__(curator, workers)
         self._enroller = enroller
         self._store = store
-        self._workers = workers
+        self._receipt_key = key_of(store)
 
     async def Enroll(self, request: pb.EnrollRequest, context: _Context) -> pb.EnrollResponse:  # noqa: N802
         def work(checkpoint: Callable[[], None]) -> pb.EnrollResponse:
@@ -84,7 +88,7 @@ class EnrollmentService(enrollment_pb2_grpc.EnrollmentServiceServicer):
             receipt = self._enroller.erase(
                 collection, person, request=read_request(request, "DeletePerson"), origin=current_origin()
             )
-            return pb.DeletePersonResponse(receipt=_write_receipt(collection, person, receipt))
+            return pb.DeletePersonResponse(receipt=_write_receipt(collection, person, receipt, self._receipt_key))
 
         return await self._workers.run(context, work)
 
@@ -97,19 +101,7 @@ def _write_person(collection: str, person: str, summaries: Iterable[TemplateSumm
     return pb.Person(
         collection=collection,
         person=person,
-        templates=[
-            pb.Template(
-                modality=MODALITY_TO_WIRE[one.modality],
-                model_digest=one.model_digest,
-                anchors=one.anchors,
-                recent=one.recent,
-                missing=one.missing,
-                version=one.version,
-                created_at=write_time(one.created_at),
-                updated_at=write_time(one.updated_at),
-            )
-            for one in summaries
-        ],
+        templates=[write_template(one) for one in summaries],
     )
 
 
@@ -128,8 +120,10 @@ def _write_enrollment(collection: str, person: str, enrollment: Enrollment) -> p
     )
 
 
-def _write_receipt(collection: str, person: str, receipt: ErasureReceipt) -> pb.ErasureReceipt:
-    return pb.ErasureReceipt(
+def _write_receipt(
+    collection: str, person: str, receipt: ErasureReceipt, receipt_key: ReceiptKey | None
+) -> pb.ErasureReceipt:
+    written = pb.ErasureReceipt(
         receipt_id=receipt.receipt_id,
         collection=collection,
         person=person,
@@ -141,3 +135,7 @@ def _write_receipt(collection: str, person: str, receipt: ErasureReceipt) -> pb.
         ],
         erased_at=write_time(receipt.erased_at),
     )
+    if receipt_key is not None:
+        written.signature = receipt_key.sign(Statement.of(collection, person, receipt))
+        written.key_id = receipt_key.public.key_id
+    return written

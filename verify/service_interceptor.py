@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 
-from encode.errors import CountersignError, DeadlineExpired, FieldInvalid, ServiceFailed, StoreError, TryLater
+from encode.errors import CountersignError, DeadlineExpired, ServiceFailed, StoreError, TryLater
 from verify.call_id import set_call_id
 from verify.logging import get_logger, where_raised
+from verify.service_parsing import of_a_stream, parsing_inside, read_one
 from verify.status import STATUS_KEY, code_of, to_status
 
 REQUEST_ID_KEY = "x-request-id"
@@ -29,7 +29,7 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CallBoundary(grpc.aio.ServerInterceptor):
-    """Wraps the unary calls of package verify.v1; health and reflection pass by untouched."""
+    """Wraps the unary calls of package verify.v1; of health and reflection it only sees that messages parse."""
 
     def __init__(self) -> None:
         self.under_way = 0
@@ -41,23 +41,23 @@ class CallBoundary(grpc.aio.ServerInterceptor):
     ) -> _Handler:
         method = handler_call_details.method
         handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(_OURS) or handler.unary_unary is None:
-            return handler
+        if handler is None:
+            return None
+        if not method.startswith(_OURS) or handler.response_streaming:
+            return parsing_inside(handler, refuse)
 
-        async def call(data: bytes, context: _Context) -> Any:
+        async def call(_: object, context: _Context) -> Any:
             self.under_way += 1
             try:
-                return await _answer(method, handler, data, context)
+                return await _answer(method, handler, context)
             finally:
                 self.under_way -= 1
 
-        # The message is parsed inside, so that one that does not parse gets an error of ours as well.
-        return grpc.unary_unary_rpc_method_handler(
-            call, request_deserializer=None, response_serializer=handler.response_serializer
-        )
+        # The message is read and parsed inside, so that what is no message gets an error of ours as well.
+        return of_a_stream(call, handler)
 
 
-async def _answer(method: str, handler: _Handler, data: bytes, context: _Context) -> Any:
+async def _answer(method: str, handler: _Handler, context: _Context) -> Any:
     started = time.perf_counter()
     request_id = _request_id(context)
     set_call_id(request_id)
@@ -68,7 +68,10 @@ async def _answer(method: str, handler: _Handler, data: bytes, context: _Context
         return round(1e3 * (time.perf_counter() - started), 3)
 
     try:
-        response = await handler.unary_unary(_parse(handler, data), context)
+        if handler.request_streaming:  # reads for itself, or refuses the call without
+            response = await handler.stream_unary(None, context)
+        else:
+            response = await handler.unary_unary(await read_one(handler, context), context)
     except asyncio.CancelledError:
         remaining = context.time_remaining()
         code = grpc.StatusCode.CANCELLED if remaining is None or remaining > 0 else code_of(DeadlineExpired)
@@ -97,15 +100,6 @@ async def refuse(context: _Context, failure: CountersignError, trailers: Sequenc
     if isinstance(failure, TryLater):
         told.append((RETRY_AFTER_KEY, str(math.ceil(failure.retry_after))))
     await context.abort(code_of(type(failure)), status.message, tuple(told))
-
-
-def _parse(handler: _Handler, data: bytes) -> Any:
-    try:
-        return handler.request_deserializer(data)
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise FieldInvalid(
-            "the request is not a message of this method", field="request", fix="use stubs made from verify/v1/*.proto"
-        ) from error
 
 
 def _unforeseen(error: Exception) -> ServiceFailed:

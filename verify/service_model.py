@@ -1,12 +1,13 @@
 """ModelService: which models are loaded, and the policies they decide by, alone and together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
 
 from encode.errors import ModelUnknown
 from encode.sample import Modality
+from enroll.lineup import Lineup
 from verify.fused_policy import FusedPolicy
 from verify.messages import MODALITY_TO_WIRE, read_modality, write_time
 from verify.model import Model
@@ -22,32 +23,50 @@ class ModelService(model_pb2_grpc.ModelServiceServicer):
     """Raises errors of the tree; the call boundary turns them into statuses."""
 
     def __init__(self, models: Mapping[Modality, Model], policies: PolicyChoice) -> None:
-        self._models, self._policies = models, policies
+        self._models, self._policies = Lineup.of(models), policies
 
     async def ListModels(self, request: pb.ListModelsRequest, context: _Context) -> pb.ListModelsResponse:  # noqa: N802
-        return pb.ListModelsResponse(models=[_write_model(self._models[one]) for one in sorted(self._models)])
+        current = [_write_model(self._models[one], retiring=False) for one in sorted(self._models)]
+        retiring = [_write_model(one, retiring=True) for one in self._models.retiring]
+        return pb.ListModelsResponse(models=[*current, *retiring])
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, context: _Context) -> pb.GetPolicyResponse:  # noqa: N802
         named = {"modality": request.modality}
         named |= {f"fused_with[{index}]": wire for index, wire in enumerate(request.fused_with)}
-        modalities = [self._loaded(wire, field) for field, wire in named.items()]
-        return pb.GetPolicyResponse(policy=_write_policy(self._policies.of(modalities)))
+        models = {modality: self._models[modality] for modality in self._modalities(named)}
+        for index, digest in enumerate(request.model_digests):
+            model = self._of_digest(digest, models, f"model_digests[{index}]")
+            models[model.modality] = model
+        return pb.GetPolicyResponse(policy=_write_policy(self._policies.of_models(list(models.values()))))
 
-    def _loaded(self, wire: int, field: str) -> Modality:
-        modality = read_modality(wire, field)
-        if modality not in self._models:
+    def _modalities(self, named: Mapping[str, int]) -> list[Modality]:
+        modalities = {field: read_modality(wire, field) for field, wire in named.items()}
+        for field, modality in modalities.items():
+            if modality not in self._models:
+                raise ModelUnknown(
+                    f"no {modality.value} model is loaded", field=field, fix="ask ListModels which models are"
+                )
+        return sorted(set(modalities.values()))
+
+    def _of_digest(self, digest: str, modalities: Iterable[Modality], field: str) -> Model:
+        models = [model for modality in modalities for model in self._models.all_of(modality)]
+        found = next((model for model in models if model.model_digest == digest), None)
+        if found is None:
             raise ModelUnknown(
-                f"no {modality.value} model is loaded", field=field, fix="ask ListModels which models are"
+                "no model of this digest is loaded for the modalities named",
+                field=field,
+                fix="ask ListModels which models are",
             )
-        return modality
+        return found
 
 
-def _write_model(model: Model) -> pb.Model:
+def _write_model(model: Model, *, retiring: bool) -> pb.Model:
     written = pb.Model(
         name=model.name,
         modality=MODALITY_TO_WIRE[model.modality],
         model_digest=model.model_digest,
         embedding_size=model.encoder.embedding_size,
+        retiring=retiring,
     )
     if model.policy is not None:
         written.policy_id = model.policy.id

@@ -8,7 +8,8 @@ from typing import Any
 import grpc
 
 from verify.access.claims import Claims
-from verify.audit_events import REFUSALS, decided, refused
+from verify.adaptation import Adaptation, Lesson
+from verify.audit_events import REFUSALS, current_origin, decided, refused
 from verify.audit_trail import AuditTrail
 from verify.decision import Decision, Status
 from verify.messages import MODALITY_TO_WIRE, read_samples, read_target_far, write_problem
@@ -30,15 +31,16 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
     """Raises errors of the tree; the call boundary turns them into statuses."""
 
-    def __init__(self, claims: Claims, workers: Workers, trail: AuditTrail) -> None:
+    def __init__(self, claims: Claims, workers: Workers, trail: AuditTrail, adaptation: Adaptation) -> None:
         self._claims = claims
         self._workers = workers
         self._trail = trail
+        self._adaptation = adaptation
 
     async def Verify(self, request: pb.VerifyRequest, context: _Context) -> pb.VerifyResponse:  # noqa: N802
         collection, person = require_name(request.collection, "collection"), require_name(request.person, "person")
 
-        def work(checkpoint: Callable[[], None]) -> tuple[Future[None], pb.VerifyResponse]:
+        def work(checkpoint: Callable[[], None]) -> tuple[Future[None], Lesson | None, pb.VerifyResponse]:
             decision = self._claims.verify(
                 collection,
                 person,
@@ -47,15 +49,22 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
                 accept_partial=request.accept_partial,
                 checkpoint=checkpoint,
             )
-            return self._trail.submit(decided(collection, person, decision)), _write_decision(decision)
+            lesson = self._adaptation.lesson(collection, person, decision)
+            # Where others wait for a thread, this one goes on to them while the disk is waited for.
+            record = self._trail.record if self._workers.alone else self._trail.submit
+            return record(decided(collection, person, decision)), lesson, _write_decision(decision)
 
         try:
-            recorded, response = await self._workers.run(context, work)
+            recorded, lesson, response = await self._workers.run(context, work)
         except REFUSALS as error:
             await asyncio.wrap_future(self._trail.submit(refused(collection, person, error)))
             raise
-        # Waited for here, not on the worker's thread: that one works on the next call meanwhile.
-        await asyncio.wrap_future(recorded)
+        if recorded.done():
+            recorded.result()
+        else:
+            await asyncio.wrap_future(recorded)
+        # Behind the record of the decision, so that the log tells first what was decided and then what was learned.
+        self._adaptation.submit(lesson, current_origin())
         return response
 
 

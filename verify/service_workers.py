@@ -58,6 +58,11 @@ class Workers:
             deadline.abandon()
             raise
 
+    @property
+    def alone(self) -> bool:
+        """Whether the call that asks is the only one: its thread keeps nobody waiting. From any thread."""
+        return self._taken <= 1
+
     def close(self) -> None:
         """Drop what waits, finish what runs."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -39,9 +39,13 @@ class ServiceSettings(BaseSettings):
         are needed beyond loopback, and on loopback once one has been made.
     insecure_plaintext : listen beyond loopback without TLS, because something else encrypts.
     calls_per_second : from one token, lasting; twice as many may come at once. 0 sets no limit.
+    stranger_calls_per_second : without a valid token from one address, lasting, before such calls are told to wait; ten
+        times as many questions for health. 0 sets no limit.
     lockout_rejections : rejected claims of a person in a row before the next has to wait. 0 locks nobody out.
     models : bundle folders, one a modality; in the environment separated by commas.
-    policies : policy files that are used in place of those sealed into the bundles, at most one a modality; in the
+    retiring : bundle folders that answer only for people whose templates they made, until those are migrated; any
+        number a modality that `models` has. In the environment separated by commas.
+    policies : policy files that are used in place of those sealed into the bundles, at most one a bundle; in the
         environment separated by commas.
     database : an SQLite file, ``postgresql://…``, or ``memory:`` for a store that dies with the process.
     key_database : likewise, where the wrapped data keys are; by default beside an SQLite file.
@@ -67,8 +71,10 @@ class ServiceSettings(BaseSettings):
     access: Literal["open", "tokens"] | None = None
     insecure_plaintext: bool = False
     calls_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 100.0
+    stranger_calls_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
     lockout_rejections: Annotated[int, Field(ge=0, le=1_000)] = 5
     models: Annotated[tuple[Path, ...], NoDecode, Field(min_length=1)] = (Path("models/face"),)
+    retiring: Annotated[tuple[Path, ...], NoDecode] = ()
     policies: Annotated[tuple[Path, ...], NoDecode] = ()
     database: Annotated[str, Field(min_length=1)] = "countersign.sqlite"
     key_database: Annotated[str | None, Field(min_length=1)] = None
@@ -85,7 +91,7 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("models", "policies", mode="before")
+    @field_validator("models", "retiring", "policies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

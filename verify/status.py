@@ -133,8 +133,14 @@ def from_rpc_error(error: grpc.RpcError) -> CountersignError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExpired("the service did not answer in time", fix="allow more time")
     if code is grpc.StatusCode.UNAVAILABLE:
+        if "handshake failed" in (call.details() or ""):  # gRPC tells it by these words alone
+            return ServiceUnavailable(
+                "no TLS with the address: its certificate is not trusted, or it speaks none",
+                fix="give --tls-ca with the service's certificate, and the name that is in it",
+            )
         return ServiceUnavailable(
-            "nothing answers at the address", fix="start it with `countersign serve`, or give its --address"
+            "nothing answers at the address",
+            fix="start it with `countersign serve`, give its --address, or --tls-ca if it speaks TLS",
         )
     return ServiceFailed(f"the service answered {code.name}", fix="check that the address is Countersign's")
 

@@ -1,10 +1,21 @@
 """What every command that calls a service takes: the samples, and where the service and the person are."""
 
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from verify.client import Client
 
 
 class StrokeFormat(StrEnum):
@@ -54,3 +65,64 @@ MODALITY_NAMES = ("unspecified", "face", "signature")
 """Words for the numbers of the wire's Modality."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+_OPTIONS: dict[str, Any] = {
+    "address": Address,
+    "collection": Collection,
+    "timeout": Timeout,
+    "token": Token,
+    "tls": Tls,
+    "tls_ca": TlsCa,
+    "tls_cert": TlsCert,
+    "tls_key": TlsKey,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service that a command's options name."""
+
+    _given: Mapping[str, Any]
+
+    @contextmanager
+    def called(self) -> "Iterator[tuple[Client, str]]":
+        """A client of it, and the collection that the call is about. Raises ConfigError, ServiceUnavailable."""
+        from verify.client import Client
+        from verify.settings import client_settings
+
+        given = dict(self._given)
+        settings = client_settings(timeout_seconds=given.pop("timeout"), **given)
+        with Client.of(settings) as client:
+            yield client, settings.collection
+
+
+def calls_service(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` with the options that say where the service is, in place of its parameter `service`."""
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        service = Service({name: given.pop(name) for name in _OPTIONS})
+        command(service=service, **given)
+
+    own = inspect.signature(command)
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.parameters.items():
+        if name == "service":
+            keyword = inspect.Parameter.KEYWORD_ONLY
+            parameters += [inspect.Parameter(o, keyword, default=None, annotation=a) for o, a in _OPTIONS.items()]
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    # What typer reads a command's arguments and options from.
+    with_options.__dict__["__signature__"] = own.replace(parameters=parameters)
+    with_options.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
+    return with_options
+
+
+def print_json(answer: "Message | list[Message]") -> None:
+    """Print an answer of the service, or a list of parts of one, with the names of the wire."""
+    from google.protobuf.json_format import MessageToDict
+
+    def told(message: "Message") -> dict[str, Any]:
+        return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+    typer.echo(json.dumps([told(one) for one in answer] if isinstance(answer, list) else told(answer), indent=2))

@@ -1,12 +1,16 @@
 """`countersign db`: the database itself: its schema, backups, and people moved from one store to another."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from countersign.commands.store_options import Config, Database, KeyDatabase, KeyFile, opened, store_place
+from countersign.commands.store_options import Config, Database, KeyDatabase, KeyFile, opened, operator, store_place
 from countersign.exit_codes import typed_exit
+
+if TYPE_CHECKING:
+    from enroll.audit.event import AuditEvent
+    from enroll.stores.opening import StorePlace
 
 app = typer.Typer(no_args_is_help=True, help="The database: schema, backup, restore, export, import.")
 
@@ -16,7 +20,16 @@ OldFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=T
 
 @app.command()
 def upgrade(
-    config: Config = None, database: Database = None, key_database: KeyDatabase = None, key_file: KeyFile = None
+    put_back: Annotated[
+        bool,
+        typer.Option(
+            "--put-back", help="The data is on purpose of an earlier schema than its key store has met, or empty."
+        ),
+    ] = False,
+    config: Config = None,
+    database: Database = None,
+    key_database: KeyDatabase = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Bring the database to this release's schema; templates stored in the clear by earlier releases are sealed.
 
@@ -25,8 +38,10 @@ def upgrade(
     from enroll.stores import schema_version
     from enroll.stores.opening import upgradable
 
-    with typed_exit(), upgradable(store_place(config, database, key_database, key_file)) as (data, keys):
-        before, after = schema_version.upgrade(data, keys)
+    with typed_exit():
+        place = store_place(config, database, key_database, key_file)
+        with upgradable(place, put_back=put_back) as (data, keys):
+            before, after = schema_version.upgrade(data, keys)
     typer.echo(f"schema {after}, as before" if before == after else f"schema {before or 'none'} → {after}")
 
 
@@ -100,7 +115,8 @@ def restore(
     Exit codes: 0 done, 7 database or keys, 8 setting.
     """
     from encode.errors import ConfigError
-    from enroll.stores.restore import restore_file
+    from enroll.audit.event import Action, AuditEvent
+    from enroll.stores.restore import digest_of, restore_file
 
     with typed_exit():
         place = store_place(config, database, key_database, key_file)
@@ -110,8 +126,9 @@ def restore(
                 field="database",
                 fix="then run `countersign db reconcile`",
             )
+        digest = digest_of(file)
         restore_file(place, file)
-        _reconcile(config, database, key_database, key_file)
+        _reconcile(place, AuditEvent(Action.DB_RESTORE, origin=operator(), subject=digest))
 
 
 @app.command()
@@ -123,7 +140,7 @@ def reconcile(
     Exit codes: 0 done, 7 database or keys, or rows that were changed, 8 setting.
     """
     with typed_exit():
-        _reconcile(config, database, key_database, key_file)
+        _reconcile(store_place(config, database, key_database, key_file))
 
 
 @app.command("export")
@@ -172,17 +189,28 @@ def import_(
         opened(store_place(config, database, key_database, key_file)) as store,
         stage_progress() as shown,
     ):
-        result = import_people(store.database, store.keys, file, told=partial(shown, "importing"))
+        result = import_people(
+            store.database,
+            store.keys,
+            file,
+            told=partial(shown, "importing"),
+            recorder=store.recorder,
+            origin=operator(),
+        )
     typer.echo(
         f"{result.added} added, {result.present} already there, {result.erased} erased since, {result.corrupt} damaged"
     )
 
 
-def _reconcile(config: Path | None, database: str | None, key_database: str | None, key_file: Path | None) -> None:
+def _reconcile(place: "StorePlace", *before: "AuditEvent") -> None:
+    """Record `before` and that it is done, then do it."""
     from encode.errors import StoreCorrupt
+    from enroll.audit.event import Action, AuditEvent
     from enroll.stores.reconcile import reconcile as work
 
-    with opened(store_place(config, database, key_database, key_file)) as store:
+    with opened(place) as store:
+        with store.recorder.writing() as change:
+            change.tell(*before, AuditEvent(Action.DB_RECONCILE, origin=operator()))
         result = work(store.database, store.keys)
     typer.echo(
         f"{result.unchanged} as they were, {result.put_back} put back to an earlier state, "

@@ -7,18 +7,13 @@ import typer
 
 from countersign.commands.client_options import (
     MODALITY_NAMES,
-    Address,
     AsJson,
-    Collection,
     Crop,
     Files,
     Format,
-    Timeout,
-    Tls,
-    TlsCa,
-    TlsCert,
-    TlsKey,
-    Token,
+    Service,
+    calls_service,
+    print_json,
 )
 from countersign.exit_codes import typed_exit
 
@@ -26,20 +21,15 @@ if TYPE_CHECKING:
     from verify.v1.enrollment_pb2 import EnrollResponse
 
 
+@calls_service
 def enroll(
     person: Annotated[str, typer.Argument(help="The person's id in the collection.")],
     files: Files,
-    address: Address = None,
-    collection: Collection = None,
     request_id: Annotated[
         str | None, typer.Option(help="Repeat a call safely: the same id enrolls once. Default: a new one.")
     ] = None,
-    timeout: Timeout = None,
-    token: Token = None,
-    tls: Tls = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
+    *,
+    service: Service,
     crop: Crop = None,
     stroke_format: Format = None,
     as_json: AsJson = False,
@@ -51,27 +41,13 @@ def enroll(
     access.
     """
     from countersign.commands.sample_files import read_sample_files
-    from verify.client import Client
-    from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
-        settings = client_settings(
-            address=address,
-            collection=collection,
-            timeout_seconds=timeout,
-            token=token,
-            tls=tls,
-            tls_ca=tls_ca,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-        )
         samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
-        with Client.of(settings) as client:
-            answer = client.enroll(settings.collection, person, samples, request_id=request_id)
+        with service.called() as (client, collection):
+            answer = client.enroll(collection, person, samples, request_id=request_id)
     if as_json:
-        from google.protobuf.json_format import MessageToJson
-
-        typer.echo(MessageToJson(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        print_json(answer)
     else:
         _print(answer, files)
 

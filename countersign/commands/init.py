@@ -71,13 +71,17 @@ def _first_token(place: "StorePlace") -> str | None:
     """The text of a token that may do everything, unless the store has a token already."""
     from datetime import timedelta
 
+    from countersign.commands.store_options import operator
     from enroll.access.grants import EVERYTHING
     from enroll.access.tokens import TokenStore
     from enroll.stores.opening import open_sql_store
 
     store = open_sql_store(place)
     try:
-        tokens = TokenStore(store.database)
-        return None if tokens.any() else tokens.create(TOKEN_NAME, EVERYTHING, lifetime=timedelta(days=TOKEN_DAYS))[0]
+        tokens = TokenStore(store.database, store.keys, recorder=store.recorder)
+        if tokens.any():
+            return None
+        lifetime = timedelta(days=TOKEN_DAYS)
+        return tokens.create(TOKEN_NAME, EVERYTHING, lifetime=lifetime, origin=operator())[0]
     finally:
         store.close()

@@ -38,6 +38,9 @@ def serve(
     calls_per_second: Annotated[
         float | None, typer.Option(help="From one token, lasting; 0 sets no limit. Default: 100.")
     ] = None,
+    stranger_calls_per_second: Annotated[
+        float | None, typer.Option(help="Without a valid token, from one address; 0 sets no limit. Default: 10.")
+    ] = None,
     lockout_rejections: Annotated[
         int | None,
         typer.Option(help="Rejected claims of a person in a row before the next must wait; 0: never. Default: 5."),
@@ -50,12 +53,18 @@ def serve(
             help="Folder of a model bundle; repeat it for a second modality. Default: models/face.",
         ),
     ] = None,
+    retiring: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a bundle that still answers for the people it enrolled; repeat it for more. Default: none.",
+        ),
+    ] = None,
     policies: Annotated[
         list[Path] | None,
         typer.Option(
             "--policies",
             "--policy",
-            help="Policy file to decide by in place of a bundle's own; repeat it for a second. Default: none.",
+            help="Policy file to decide by in place of a bundle's own; repeat it for more. Default: none.",
         ),
     ] = None,
     database: Annotated[
@@ -98,6 +107,7 @@ def serve(
 
     from verify.core_dumps import forbid_core_dumps
     from verify.logging import configure_logging
+    from verify.malloc_arenas import few_arenas
     from verify.server import serve as run
     from verify.settings import service_settings
 
@@ -112,8 +122,10 @@ def serve(
             access=access,
             insecure_plaintext=insecure_plaintext,
             calls_per_second=calls_per_second,
+            stranger_calls_per_second=stranger_calls_per_second,
             lockout_rejections=lockout_rejections,
             models=tuple(models) if models else None,
+            retiring=tuple(retiring) if retiring else None,
             policies=tuple(policies) if policies else None,
             database=database,
             key_database=key_database,
@@ -131,4 +143,5 @@ def serve(
         )
         configure_logging(level=settings.log_level, form=settings.log_format)
         forbid_core_dumps()
+        few_arenas()
         asyncio.run(run(settings))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from enroll.audit.event import Origin
     from enroll.stores.opening import StorePlace
     from enroll.stores.sql import SqlStore
 
@@ -52,3 +53,17 @@ def opened(place: "StorePlace") -> Iterator["SqlStore"]:
         yield store
     finally:
         store.close()
+
+
+def operator() -> "Origin":
+    """Who works on the store, for its audit log: the command line, and the account that it runs under."""
+    import os
+    import pwd
+
+    from enroll.audit.event import Origin
+
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user need not have a name
+        name = str(os.getuid())
+    return Origin(caller=f"command line of {name}")

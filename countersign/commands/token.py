@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from countersign.commands.client_options import AsJson
-from countersign.commands.store_options import Config, Database, KeyDatabase, KeyFile, opened, store_place
+from countersign.commands.store_options import Config, Database, KeyDatabase, KeyFile, opened, operator, store_place
 from countersign.exit_codes import typed_exit
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def create(
         grants = Grants.of(Grant.parse(text) for text in scopes)
         with opened(store_place(config, database, key_database, key_file)) as store:
             lifetime = None if never_expires else timedelta(days=days)
-            text, token = TokenStore(store.database).create(name, grants, lifetime=lifetime)
+            tokens = TokenStore(store.database, store.keys, recorder=store.recorder)
+            text, token = tokens.create(name, grants, lifetime=lifetime, origin=operator())
     typer.echo(f"token {token.token_id}, valid until {_day(token.expires_at) or 'revoked'}:", err=True)
     typer.echo(text)
 
@@ -74,7 +75,7 @@ def list_tokens(
     from enroll.access.tokens import TokenStore
 
     with typed_exit(), opened(store_place(config, database, key_database, key_file)) as store:
-        tokens = TokenStore(store.database).all()
+        tokens = TokenStore(store.database, store.keys).all()
     now = datetime.now(UTC)
     if as_json:
         typer.echo(json.dumps([_as_json(token, now) for token in tokens], indent=2))
@@ -99,13 +100,15 @@ def revoke(
     from enroll.access.tokens import TokenStore
 
     with typed_exit(), opened(store_place(config, database, key_database, key_file)) as store:
-        token = TokenStore(store.database).revoke(token_id)
+        token = TokenStore(store.database, store.keys, recorder=store.recorder).revoke(token_id, origin=operator())
     typer.echo(f"token {token.token_id} ({token.name}) is revoked")
 
 
 def _state(token: "Token", now: "datetime") -> str:
     if token.revoked_at is not None:
         return f"revoked {_day(token.revoked_at)}"
+    if not token.intact:
+        return "changed by hand: opens nothing"
     if token.valid(now):
         return f"valid until {_day(token.expires_at) or 'revoked'}"
     return f"expired {_day(token.expires_at)}"

@@ -7,18 +7,13 @@ import typer
 
 from countersign.commands.client_options import (
     MODALITY_NAMES,
-    Address,
     AsJson,
-    Collection,
     Crop,
     Files,
     Format,
-    Timeout,
-    Tls,
-    TlsCa,
-    TlsCert,
-    TlsKey,
-    Token,
+    Service,
+    calls_service,
+    print_json,
 )
 from countersign.exit_codes import ExitCode, typed_exit
 
@@ -35,6 +30,7 @@ STATUS_WORDS = (
 """Words for the numbers of the wire's ModalityStatus."""
 
 
+@calls_service
 def verify(
     person: Annotated[str, typer.Argument(help="The claimed person's id in the collection.")],
     files: Files,
@@ -42,14 +38,8 @@ def verify(
         float | None,
         typer.Option(help="False-accept rate to decide at, such as 0.001 for 0.1 %. Default: the policy's."),
     ] = None,
-    address: Address = None,
-    collection: Collection = None,
-    timeout: Timeout = None,
-    token: Token = None,
-    tls: Tls = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
+    *,
+    service: Service,
     crop: Crop = None,
     stroke_format: Format = None,
     accept_partial: Annotated[
@@ -68,29 +58,13 @@ def verify(
     unavailable target FAR, or refused by what is stored, 11 no access.
     """
     from countersign.commands.sample_files import read_sample_files
-    from verify.client import Client
-    from verify.settings import client_settings
 
     with typed_exit(as_json=as_json):
-        settings = client_settings(
-            address=address,
-            collection=collection,
-            timeout_seconds=timeout,
-            token=token,
-            tls=tls,
-            tls_ca=tls_ca,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-        )
         samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
-        with Client.of(settings) as client:
-            answer = client.verify(
-                settings.collection, person, samples, target_far=target_far, accept_partial=accept_partial
-            )
+        with service.called() as (client, collection):
+            answer = client.verify(collection, person, samples, target_far=target_far, accept_partial=accept_partial)
     if as_json:
-        from google.protobuf.json_format import MessageToJson
-
-        typer.echo(MessageToJson(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        print_json(answer)
     else:
         _print(answer, person, files, accept_partial=accept_partial)
     if not answer.accepted:

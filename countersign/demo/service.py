@@ -44,7 +44,7 @@ def running_service(bundles: Sequence[Path], log: Path) -> Iterator[str]:
         with _opened(log) as stream:
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stream, env=environment)
         try:
-            yield _address_when_ready(process, log)
+            yield address_when_ready(process, log)
         except BaseException:
             _end(process)
             raise
@@ -61,8 +61,8 @@ def _opened(log: Path) -> BinaryIO:
         raise ConfigError(f"{log} cannot be written: {error.strerror}", field="out") from error
 
 
-def _address_when_ready(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Wait for the port in the log, then for health on that port."""
+def address_when_ready(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Wait for the port in the log, then for health on that port: ``host:port``. Raises ServiceUnavailable."""
     from verify.client import Client
 
     give_up = time.monotonic() + _START_SECONDS

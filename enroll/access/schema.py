@@ -23,6 +23,8 @@ tokens = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=True),
     Column("revoked_at", DateTime(timezone=True), nullable=True),
+    # Of all above it, with a key of the key store: see enroll.access.token_seal.
+    Column("seal", LargeBinary, nullable=True),
 )
 
 secrets = Table(

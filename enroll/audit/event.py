@@ -27,7 +27,33 @@ class Action(StrEnum):
     ENROLL = "enroll"
     DELETE_PERSON = "delete_person"
     """Its subject is the erasure receipt's id."""
+    MIGRATE = "migrate"
+    """A template was made anew by another model; its subject is the digest of the model before."""
     VERIFY = "verify"
+    QUARANTINE = "quarantine"
+    """An accepted probe may become a reference, and waits."""
+    ADAPT = "adapt"
+    """A probe has become a reference after its quarantine; its subject is who let it: `time` or `operator`."""
+    DISCARD = "discard"
+    """A probe was taken out of quarantine; its subject is why: `rejection`, `operator`, or the rule it failed."""
+    ROLLBACK = "rollback"
+    """A template has its earlier content again; its subject is the version that content is of, or `enrolled`."""
+    CONFIGURE = "configure"
+    """The settings of a collection were changed; its subject is what they are now, in JSON."""
+    TOKEN_CREATE = "token_create"  # noqa: S105 - what was done
+    """Its subject is the token's id."""
+    TOKEN_REVOKE = "token_revoke"  # noqa: S105 - what was done
+    """Its subject is the token's id."""
+    KEYS_ROTATE = "keys_rotate"
+    """Every data key is about to be wrapped with another key, whose id is the subject."""
+    KEYS_PRUNE = "keys_prune"
+    """A key that wraps nothing any more is about to leave the key file; its id is the subject."""
+    DB_RESTORE = "db_restore"
+    """A backup was put in the place of the database; its subject is the SHA-256 of the file."""
+    DB_RECONCILE = "db_reconcile"
+    """Data that was put back is about to count from now on, and whoever was erased meanwhile to be removed."""
+    DB_IMPORT = "db_import"
+    """A person was added from an export; its subject is the SHA-256 of the file."""
 
 
 class Outcome(StrEnum):
@@ -64,7 +90,7 @@ class AuditEvent:
     left_out : modality → why samples of it, or its template, took no part in a decision.
     versions : modality → version of the template that a mutation wrote, or erased.
     reason : of an outcome `REFUSED`, the error's stable reason.
-    subject : id of what was made or changed, other than the person; see :class:`Action`.
+    subject : what was made or changed, other than the person, mostly an id; see :class:`Action`.
     """
 
     action: Action

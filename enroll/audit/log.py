@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from encode.errors import AuditBroken
@@ -23,11 +23,15 @@ from enroll.audit import schema as audit_schema
 from enroll.audit.chain import START, AuditKeys, Head, following
 from enroll.audit.event import Action, AuditEvent
 from enroll.audit.reading import read_head
+from enroll.stores.prepared import Prepared
 
 _ONLY_ROW = 1
-_ADD = insert(audit_schema.entries)
-_MOVE_HEAD = update(audit_schema.head).where(
-    audit_schema.head.c.id == _ONLY_ROW, audit_schema.head.c.sequence == bindparam("before")
+_ADD = Prepared(insert(audit_schema.entries), ("sequence", "entry", "link"))
+_MOVE_HEAD = Prepared(
+    update(audit_schema.head).where(
+        audit_schema.head.c.id == literal_column(str(_ONLY_ROW)), audit_schema.head.c.sequence == bindparam("before")
+    ),
+    ("sequence", "link", "seal"),
 )
 _FIX = "run `countersign audit verify`, keep the database as evidence and restore a backup"
 
@@ -85,8 +89,8 @@ class AuditLog:
         if not events:
             return before
         head = self._extend(connection, before, events)
-        moved = connection.execute(_MOVE_HEAD, {"before": before.sequence, **self._row(head)})
-        if moved.rowcount != 1:
+        moved = _MOVE_HEAD.run(connection, {"before": before.sequence, **self._row(head)})
+        if moved != 1:
             raise AssertionError("the head moved under its lock: the transaction took none")
         return head
 
@@ -117,7 +121,7 @@ class AuditLog:
             entry = event.entry(self._keys, at)
             head = following(head, entry)
             rows.append({"sequence": head.sequence, "entry": entry, "link": head.link})
-        connection.execute(_ADD, rows)
+        _ADD.run(connection, *rows)
         return head
 
     def _row(self, head: Head) -> dict[str, object]:

@@ -15,6 +15,7 @@ from enroll.audit import schema as audit_schema
 from enroll.audit.chain import START, Head
 from enroll.audit.check import Row, SealedHead
 from enroll.audit.event import canonical
+from enroll.stores.prepared import Prepared
 
 # As text, so that values come as the driver hands them over: SQLite keeps a value of any type in any column, and one
 # that was put there by hand must come out as a damaged row, not as an error of conversion.
@@ -23,8 +24,8 @@ _PAGE = text(
     "ORDER BY sequence LIMIT 1000"
 )
 _BEYOND = text("SELECT sequence, entry, link FROM audit WHERE sequence > :after ORDER BY sequence LIMIT 1000")
-_HEAD: Select[tuple[Any, ...]] = select(text("sequence, link, seal")).select_from(audit_schema.head)
-_HEAD_LOCKED = _HEAD.with_for_update()
+_WHOLE_HEAD: Select[tuple[Any, ...]] = select(text("sequence, link, seal")).select_from(audit_schema.head)
+_HEAD, _HEAD_LOCKED = Prepared(_WHOLE_HEAD), Prepared(_WHOLE_HEAD.with_for_update())
 _LOWEST = -(2**63)
 _ADDED = ("sequence", "link")
 
@@ -60,7 +61,7 @@ def read_head(connection: Connection, *, lock: bool = False) -> SealedHead | Non
 
     SQLite knows no locks of rows and leaves that out: there the transaction must have begun with BEGIN IMMEDIATE.
     """
-    row = connection.execute(_HEAD_LOCKED if lock else _HEAD).first()
+    row = (_HEAD_LOCKED if lock else _HEAD).first(connection)
     return None if row is None else SealedHead(Head(_number(row[0]), _bytes(row[1])), _bytes(row[2]))
 
 
@@ -87,6 +88,11 @@ def concerns(row: Row, collection: str, pseudonym: str | None) -> bool:
     """
     told = _object(row.entry, row.sequence)
     return told.get("collection") == collection and pseudonym in (None, told.get("person"))
+
+
+def told_by(row: Row) -> dict[str, Any]:
+    """What an entry tells, by the names of :class:`~enroll.audit.event.AuditEvent`. Raises AuditBroken."""
+    return _object(row.entry, row.sequence)
 
 
 def from_lines(lines: Iterable[str]) -> Iterator[Row]:

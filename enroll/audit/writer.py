@@ -1,6 +1,7 @@
 """Group commit: decisions of many concurrent calls made durable by one commit, before any of them is answered.
 
     submit → queue → [ while a commit waits for the disk, further events gather ] → one transaction for all of them
+    record → nobody is committing?  its own transaction, on its own thread          otherwise as submit
 
 No timer holds anybody up: a writer who is alone is committed at once, and a batch is whatever came in meanwhile.
 """
@@ -35,6 +36,7 @@ class AuditWriter:
         self._waiting: deque[tuple[AuditEvent, Future[None]]] = deque()
         self._changed = Condition()
         self._closing = False
+        self._committing = False
         self._thread = Thread(target=self._run, name="countersign-audit", daemon=True)
         self._thread.start()
 
@@ -63,6 +65,25 @@ class AuditWriter:
             self._changed.notify()
         return future
 
+    def record(self, event: AuditEvent) -> Future[None]:
+        """As :meth:`submit`, for a thread that may wait for the disk.
+
+        Where nothing else is being recorded, the calling thread does so itself, and the future is done: a call that is
+        alone is spared two changes of thread, which take longer than the commit.
+
+        Raises
+        ------
+        ServiceOverloaded, StoreUnavailable : as :meth:`submit`.
+        """
+        with self._changed:
+            alone = not (self._committing or self._waiting or self._closing)
+            self._committing = self._committing or alone
+        if not alone:
+            return self.submit(event)
+        future: Future[None] = Future()
+        self._commit([(event, future)])
+        return future
+
     def close(self) -> None:
         """Record what was submitted, then end."""
         with self._changed:
@@ -72,24 +93,34 @@ class AuditWriter:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            wanted = [future for _, future in batch if future.set_running_or_notify_cancel()]
-            try:
-                with self._transaction() as connection:
-                    head = self._log.append(connection, *(event for event, _ in batch))
-                self._log.confirm(head)
-            except Exception as error:  # noqa: BLE001 - whoever waits for the answer raises it
-                for future in wanted:
-                    future.set_exception(_for_caller(error))
-            else:
-                for future in wanted:
-                    future.set_result(None)
+            self._commit(batch)
 
     def _next_batch(self) -> list[tuple[AuditEvent, "Future[None]"]]:
-        """What is waiting, at least one; nothing once the writer is closed and all is recorded."""
+        """What is waiting, at least one, to be committed now; nothing once the writer is closed and all is recorded."""
         with self._changed:
-            while not self._waiting and not self._closing:
+            while self._committing or not (self._waiting or self._closing):
                 self._changed.wait()
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
+            self._committing = bool(batch)
+            return batch
+
+    def _commit(self, batch: list[tuple[AuditEvent, "Future[None]"]]) -> None:
+        """Record `batch` and tell whoever waits for it; by the one thread that has set `_committing`."""
+        wanted = [future for _, future in batch if future.set_running_or_notify_cancel()]
+        try:
+            with self._transaction() as connection:
+                head = self._log.append(connection, *(event for event, _ in batch))
+            self._log.confirm(head)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the answer raises it
+            for future in wanted:
+                future.set_exception(_for_caller(error))
+        else:
+            for future in wanted:
+                future.set_result(None)
+        finally:
+            with self._changed:
+                self._committing = False
+                self._changed.notify()
 
 
 def _for_caller(error: Exception) -> Exception:

@@ -3,13 +3,18 @@
     countersign keys new --file keys        a new first line
     countersign keys rotate                 a new first line, everything wrapped anew, and the older lines gone
 
-A file is only ever replaced whole, so that a reader never meets half of it, and is readable by its owner alone.
+A file is only ever replaced whole, so that a reader never meets half of it. A new one is readable by its owner alone;
+one that takes the place of another has that one's owner and mode, so that a service can still read it. Of a link, the
+file that it leads to is replaced: a link that became a file would part from the volume that the keys are on.
 """
 
 import base64
 import binascii
+import errno
+import glob
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +22,11 @@ from pathlib import Path
 from encode.errors import ConfigError
 from enroll.keys.envelope import KEY_BYTES
 from enroll.keys.ring import KeyProvider, LocalKey
+from enroll.succession import take_after
+
+_LEFT_SECONDS = 60.0
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems say that know no second name of a file."""
 
 _HEADER = (
     "# Keys that open the stored templates, the current one first. Keep a copy in a safe place, apart from backups.\n"
@@ -49,20 +59,19 @@ def read_key_file(path: Path) -> list[KeyProvider]:
 
 def create_key_file(path: Path) -> None:
     """Write a file with one new key, unless there is one already. Raises ConfigError."""
+    if path.exists():
+        return
+    path = path.resolve()
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        beside = _write_beside(path, [new_key()])
+        try:
+            _put_in_place(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+        _sync_folder(path)
     except FileExistsError:
         return
     except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{_HEADER}{new_key()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(path)
-    except OSError as error:
-        path.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
 
 
@@ -77,6 +86,7 @@ def add_key(path: Path) -> None:
 
 def keep_keys(path: Path, key_ids: Sequence[str]) -> None:
     """Leave only the keys of these ids in a file, and overwrite the old file with zeros. Raises ConfigError."""
+    path = path.resolve()
     kept = [line for line in _lines(path) if parse_keys(line, "key_file")[0].key_id in key_ids]
     try:
         with path.open("r+b") as old:
@@ -96,20 +106,49 @@ def _lines(path: Path) -> list[str]:
     return [word.strip() for line in words for word in line.split(",") if word.strip()]
 
 
-def _replace(path: Path, lines: Sequence[str]) -> None:
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+def _put_in_place(beside: Path, path: Path) -> None:
+    """Whole from its first moment, and not in the place of one that another process makes meanwhile. Raises OSError."""
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.link(beside, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        beside.replace(path)
+
+
+def _replace(path: Path, lines: Sequence[str]) -> None:
+    path = path.resolve()
+    try:
+        beside = _write_beside(path, lines)
+        try:
+            take_after(path, beside)
+            beside.replace(path)
+        except OSError:
+            beside.unlink()
+            raise
+        _sync_folder(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _write_beside(path: Path, lines: Sequence[str]) -> Path:
+    """A new file with these keys, on the disk; what a process left that was killed here goes. Raises OSError."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        with suppress(FileNotFoundError):
+            # A younger one is another process's that is about to be put in place.
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                left.unlink()
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(_HEADER + "".join(f"{line}\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
 
 
 def _sync_folder(path: Path) -> None:
@@ -122,7 +161,9 @@ def _sync_folder(path: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        # Zeros are what a file holds that was replaced since it was opened.
+        return path.read_text(encoding="utf-8") if "\0" in text else text
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(

@@ -76,6 +76,36 @@ def unneeded(keys: KeyStore) -> tuple[str, ...]:
     return tuple(key_id for key_id in keys.ring.key_ids if key_id not in needed)
 
 
+def prunable(keys: KeyStore, source: KeySource) -> tuple[str, ...]:
+    """Ids of the keys in the key file that have done their service: older than the one in force, and wrapping nothing.
+
+    Raises
+    ------
+    ConfigError : the keys are in no file; the first of them is not in force yet; or an older one still wraps a key.
+    """
+    keys.ring.reload()
+    in_use, in_force = keys.in_use(), keys.current_key_id()
+    if source.file is None:
+        raise ConfigError(
+            "the keys are in no file",
+            field="key_file",
+            fix="take out of their place what `countersign keys status` shows with 0 data keys",
+        )
+    if keys.ring.current.key_id != in_force:
+        raise ConfigError(
+            f"key {keys.ring.current.key_id} is the first of the file and not in force yet",
+            field="key_file",
+            fix="run `countersign keys rotate`, or take the key out of the file",
+        )
+    for key_id in sorted(in_use.keys() - {in_force}):
+        raise ConfigError(
+            f"key {key_id} still wraps {in_use[key_id]} data keys",
+            field="key_file",
+            fix="run `countersign keys rotate` to its end",
+        )
+    return unneeded(keys)
+
+
 def retire(keys: KeyStore, source: KeySource) -> tuple[str, ...]:
     """Drop from the key file what :func:`unneeded` names, and return it. Another store's key would be lost with it.
 

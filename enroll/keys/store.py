@@ -5,15 +5,17 @@
     advance   what the key seals has been changed once more
     destroy   the wrapped key overwritten, deleted and out of the log: whatever it sealed is noise from then on
 
-The store also holds one secret of its own (`secret`), from which keys that belong to no person are derived.
+The store also holds one secret of its own (`secret`), from which keys that belong to no person are derived. The counter
+of that row says which schema of the data the store has been used with (`schema_met`).
 """
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from encode.errors import StoreUnavailable
 from enroll.keys import schema as key_schema
@@ -25,6 +27,7 @@ from enroll.stores.database import Database
 
 SECRET_REF = "secret"  # noqa: S105 - the name of a row
 _NOTHING = bytes(KEY_BYTES + OVERHEAD)
+_NO_KEY = bytes(KEY_BYTES)
 _FIND = select(data_keys.c.key_id, data_keys.c.wrapped, data_keys.c.revision).where(
     data_keys.c.key_ref == bindparam("ref")
 )
@@ -51,13 +54,14 @@ class KeyStore:
         self.database = database
         self.ring = ring
         self._cache = KeyCache() if cache is None else cache
+        self._nobodys = KeyCache()
         self.store_id = self._prepare(expected)
         self._require_keys()
         self._secret = self._fetch(SECRET_REF)
 
-    def create(self) -> DataKey:
-        """A new data key, at revision 0."""
-        ref, key = secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
+    def create(self, ref: str | None = None) -> DataKey:
+        """A new data key, at revision 0, under a random reference or a new one of at most 32 characters."""
+        ref, key = ref or secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
         with self.database.writing() as connection:
             self._insert(connection, ref, key)
         return self._cache.put(ref, key, 0)
@@ -65,6 +69,18 @@ class KeyStore:
     def get(self, ref: str) -> DataKey | None:
         """The data key of that reference, or None if there is none, or no longer."""
         return self._cache.get(ref) or self._fetch(ref)
+
+    def miss(self, *name: str) -> None:
+        """Take the time of :meth:`get` for a name that has no key, and remember that for as long.
+
+        Else the key that a stored person needs would tell of the person: a key management service takes milliseconds.
+        """
+        ref = hashlib.blake2b("\0".join(name).encode(), digest_size=16).hexdigest()
+        if self._nobodys.get(ref) is None:
+            with self.database.reading() as connection:
+                row = connection.execute(_FIND, {"ref": SECRET_REF}).one()
+            self.ring.unwrap(row.key_id, row.wrapped, SECRET_REF)
+            self._nobodys.put(ref, _NO_KEY, 0)
 
     def fresh(self, ref: str) -> DataKey | None:
         """As :meth:`get`, from the database itself."""
@@ -90,14 +106,26 @@ class KeyStore:
 
     def destroy(self, refs: Sequence[str]) -> bool:
         """Overwrite and delete these keys; False if a file may still hold what was overwritten."""
-        for ref in refs:
-            self._cache.forget(ref)
         with self.database.writing() as connection:
             for ref in refs:
                 row = data_keys.c.key_ref == ref
                 connection.execute(update(data_keys).where(row).values(wrapped=_NOTHING))
                 connection.execute(delete(data_keys).where(row))
+        # Not before: another thread that reads the key meanwhile would have it remembered again.
+        for ref in refs:
+            self._cache.forget(ref)
         return self.database.scrub()
+
+    @property
+    def schema_met(self) -> int:
+        """The latest schema of the data that this store is known to have been used with, 0 before any."""
+        found = self.fresh(SECRET_REF)
+        return 0 if found is None else found.revision
+
+    def meet_schema(self, number: int) -> None:
+        """Take note that the data has this schema, or had a later one."""
+        if self.schema_met < number:
+            self.advance(SECRET_REF, number)
 
     def secret(self, purpose: str) -> bytes:
         """32 bytes for `purpose`, the same for as long as the store lives, through every rotation."""
@@ -112,15 +140,17 @@ class KeyStore:
             row = connection.execute(_FIND, {"ref": ref}).one_or_none()
         return None if row is None else (row.key_id, row.wrapped)
 
-    def adopt(self, ref: str, key_id: str, wrapped: bytes) -> None:
-        """Take in a data key that another store wrapped with a key of this ring; one that is here already stands.
+    def adopt(self, ref: str, key_id: str, wrapped: bytes) -> bool:
+        """Take in a data key that another store wrapped with a key of this ring; False where one is here already.
 
         Raises StoreKeyMissing.
         """
         key = self.ring.unwrap(key_id, wrapped, ref)
         with self.database.writing() as connection:
-            if connection.execute(_FIND, {"ref": ref}).one_or_none() is None:
+            new = connection.execute(_FIND, {"ref": ref}).one_or_none() is None
+            if new:
                 self._insert(connection, ref, key)
+        return new
 
     def in_use(self) -> dict[str, int]:
         """Id of each key-encryption key in use → how many data keys it wraps."""
@@ -140,6 +170,7 @@ class KeyStore:
     def close(self) -> None:
         """Forget the unwrapped keys and close the database."""
         self._cache.clear()
+        self._nobodys.clear()
         self.database.close()
 
     def _fetch(self, ref: str) -> DataKey | None:
@@ -210,3 +241,10 @@ class KeyStore:
             if self._fetch(ref) is None and ref == SECRET_REF:
                 raise key_missing(f"the key store in {self.database.name} has lost its own secret")
         self.ring.get(self.current_key_id())
+
+
+def expect_schema(database: Database, number: int) -> None:
+    """Let the key store in `database` be used with data of this schema again, if it knows of a later one."""
+    mine = and_(data_keys.c.key_ref == SECRET_REF, data_keys.c.revision > number)
+    with database.writing() as connection:
+        connection.execute(update(data_keys).where(mine).values(revision=number))

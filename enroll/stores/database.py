@@ -2,18 +2,19 @@
 
     reading()   single statements, each of which sees one consistent state
     writing()   one transaction: all of it or nothing, durable once the block has ended
+    snapshot()  one moment of everything, for as long as it takes to read
 
 What SQLite and PostgreSQL do differently is in `enroll.stores.sqlite` and `enroll.stores.postgres`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from encode.errors import CountersignError
+from encode.errors import CountersignError, StoreCorrupt
 
 
 class Database(ABC):
@@ -22,14 +23,16 @@ class Database(ABC):
     Attributes
     ----------
     name : what an operator calls it, without a password.
-    engine : writes through it; `reader` is the same pool for statements that need no transaction.
+    engine : the pool itself; `reader`, `writer` and `long_reader` are the same pool for single statements, for
+        transactions that write, and for such as read one state of everything for as long as they last.
     """
 
-    def __init__(self, name: str, engine: Engine, reader: Engine, writer: Engine) -> None:
+    def __init__(self, name: str, engine: Engine, *, reader: Engine, writer: Engine, long_reader: Engine) -> None:
         self.name = name
         self.engine = engine
         self._reader = reader
         self._writer = writer
+        self._long_reader = long_reader
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -40,6 +43,8 @@ class Database(ABC):
         # Not chained: the driver's text quotes values, and nobody must find those in a log.
         except SQLAlchemyError as error:
             raise self.explain(error) from None
+        except UnicodeDecodeError:
+            raise _no_text() from None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -48,19 +53,27 @@ class Database(ABC):
         Raises StoreUnavailable, or VersionConflict where another transaction came in between.
         """
         try:
-            with self._writer.begin() as connection:
+            with self._transaction() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise self.explain(error) from None
+        except UnicodeDecodeError:
+            raise _no_text() from None
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A transaction for one long statement, whose rows are fetched while others write. Raises StoreUnavailable."""
+        """A transaction that reads one moment of everything, while others write. Raises StoreUnavailable."""
         try:
-            with self.engine.begin() as connection:
+            with self._long_reader.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise self.explain(error) from None
+        except UnicodeDecodeError:
+            raise _no_text() from None
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        """One transaction that writes."""
+        return self._writer.begin()
 
     def tables(self) -> frozenset[str]:
         """The names of the tables there are. Raises StoreUnavailable."""
@@ -82,3 +95,8 @@ class Database(ABC):
     @abstractmethod
     def explain(self, error: SQLAlchemyError) -> CountersignError:
         """The error of our tree that a failure of the database stands for, free of stored values."""
+
+
+def _no_text() -> StoreCorrupt:
+    """A damaged schema, told by its driver in bytes that are no text."""
+    return StoreCorrupt("the database is damaged: a name in it is no text", fix="restore a backup")

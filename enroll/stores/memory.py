@@ -1,19 +1,24 @@
 """Templates in this process's memory: for tests, demonstrations and the evaluator. Nothing survives the process."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
 from threading import Lock
 
 from encode.sample import Modality
 from enroll.audit.event import AuditEvent
+from enroll.stores.collection import CollectionSettings
+from enroll.stores.history import VersionSummary, version_unknown
+from enroll.stores.kept_samples import KeptSample, within_limit
 from enroll.stores.store import (
     REQUEST_RETENTION,
+    EnrolledPerson,
     PersonSummary,
     Request,
     StoredRequest,
     one_person,
+    require_samples_of,
     require_successors,
     require_unchanged,
 )
@@ -27,6 +32,18 @@ class _Record:
     at: datetime
 
 
+@dataclass(slots=True)
+class _Held:
+    """Of one modality: the versions kept, that in force last, each with its reason; and the samples."""
+
+    versions: list[tuple[Template, str]] = field(default_factory=list)
+    samples: list[KeptSample] = field(default_factory=list)
+
+    @property
+    def template(self) -> Template:
+        return self.versions[-1][0]
+
+
 class MemoryStore:
     """A :class:`~enroll.stores.store.TemplateStore` of dictionaries under one lock. `clock` tells the time in UTC.
 
@@ -36,8 +53,9 @@ class MemoryStore:
     def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._people: dict[tuple[str, str], dict[Modality, Template]] = {}
+        self._people: dict[tuple[str, str], dict[Modality, _Held]] = {}
         self._requests: dict[tuple[str, str], _Record] = {}
+        self._settings: dict[str, CollectionSettings] = {}
 
     def get(self, collection: str, person: str) -> tuple[Template, ...]:
         with self._lock:
@@ -47,6 +65,52 @@ class MemoryStore:
         with self._lock:
             people = sorted(person for owner, person in self._people if owner == collection and person > after)
             return [PersonSummary(person, tuple(sorted(self._people[collection, person]))) for person in people[:limit]]
+
+    def iterate_people(self, *, after: tuple[str, str] = ("", ""), limit: int) -> list[EnrolledPerson]:
+        with self._lock:
+            page = sorted(owner for owner in self._people if owner > after)[:limit]
+            return [(*owner, {t.modality: t.model_digest for t in self._templates(*owner)}) for owner in page]
+
+    def versions_of(self, collection: str, person: str, modality: Modality) -> list[VersionSummary]:
+        with self._lock:
+            return [VersionSummary.of(*kept) for kept in self._held(collection, person, modality).versions]
+
+    def version(self, collection: str, person: str, modality: Modality, version: int) -> Template:
+        with self._lock:
+            for template, _ in self._held(collection, person, modality).versions:
+                if template.version == version:
+                    return template
+        raise version_unknown()
+
+    def samples_of(self, collection: str, person: str, modality: Modality) -> list[KeptSample]:
+        with self._lock:
+            return list(self._held(collection, person, modality).samples)
+
+    def samples_kept(self, collection: str) -> int:
+        with self._lock:
+            mine = [person for (owner, _), person in self._people.items() if owner == collection]
+            return sum(len(held.samples) for person in mine for held in person.values())
+
+    def drop_samples(self, collection: str) -> int:
+        with self._lock:
+            mine = [person for (owner, _), person in self._people.items() if owner == collection]
+            concerned = [person for person in mine if any(held.samples for held in person.values())]
+            for person in concerned:
+                for held in person.values():
+                    held.samples.clear()
+        return len(concerned)
+
+    def settings_of(self, collection: str) -> CollectionSettings:
+        with self._lock:
+            return self._settings.get(collection, CollectionSettings())
+
+    def configure(self, collection: str, settings: CollectionSettings, event: AuditEvent | None = None) -> None:
+        with self._lock:
+            self._settings[collection] = settings
+
+    def configured(self) -> dict[str, CollectionSettings]:
+        with self._lock:
+            return dict(sorted(self._settings.items()))
 
     def recorded(self, request: Request) -> bytes | None:
         with self._lock:
@@ -59,14 +123,25 @@ class MemoryStore:
         answer: bytes,
         request: Request | None,
         event: AuditEvent | None = None,
+        samples: Sequence[KeptSample] = (),
+        drop_samples: bool = False,
     ) -> bytes:
         listed, collection, person = one_person(templates)
+        require_samples_of(listed, samples)
+        reason = "" if event is None else event.action.value
         with self._lock:
             if (earlier := self._recorded(request)) is not None:
                 return earlier
             require_successors(self._versions(collection, person), listed)
+            settings = self._settings.get(collection, CollectionSettings())
             stored = self._people.setdefault((collection, person), {})
-            stored.update({template.modality: template for template in listed})
+            for template in listed:
+                held = stored.setdefault(template.modality, _Held())
+                held.versions.append((template, reason))
+                del held.versions[: -1 - settings.versions_kept]
+                before = [] if drop_samples else held.samples
+                new = [one for one in samples if one.modality is template.modality and settings.keep_samples]
+                held.samples = within_limit([*before, *new])
             self._record(request, answer, person)
         return answer
 
@@ -96,11 +171,15 @@ class MemoryStore:
     def close(self) -> None:
         with self._lock:
             self._people.clear()
+            self._settings.clear()
             self._requests.clear()
 
     def _templates(self, collection: str, person: str) -> tuple[Template, ...]:
         stored = self._people.get((collection, person), {})
-        return tuple(stored[modality] for modality in sorted(stored))
+        return tuple(stored[modality].template for modality in sorted(stored))
+
+    def _held(self, collection: str, person: str, modality: Modality) -> _Held:
+        return self._people.get((collection, person), {}).get(modality, _Held())
 
     def _versions(self, collection: str, person: str) -> dict[Modality, tuple[str, int]]:
         return {t.modality: (t.template_id, t.version) for t in self._templates(collection, person)}

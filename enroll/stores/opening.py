@@ -101,6 +101,7 @@ def open_sql_store(
     ------
     StoreUnavailable : a database cannot be used, or a PostgreSQL has another schema.
     StoreKeyMissing : the key store or a key that the data needs is not there.
+    StoreCorrupt : the data is of an earlier schema than before.
     ConfigError : the keys cannot be read. AuditBroken : the audit log was tampered with.
     """
     database = open_database(place.database)
@@ -111,6 +112,8 @@ def open_sql_store(
         try:
             if place.embedded and schema_version.current(database) != schema_version.HEAD:
                 schema_version.upgrade(database, keys)
+            # A process that was killed between the upgrade and its end has not said so.
+            keys.meet_schema(schema_version.number(schema_version.HEAD))
             audit = AuditLog(AuditKeys.derive(keys.secret(AUDIT_SECRET)), clock=clock) if audited else None
             return SqlStore(database, keys, clock=clock, audit=audit)
         except BaseException:
@@ -121,12 +124,14 @@ def open_sql_store(
         raise
 
 
-def open_key_store(place: StorePlace, database: Database) -> KeyStore:
+def open_key_store(place: StorePlace, database: Database, *, put_back: bool = False) -> KeyStore:
     """The key store that belongs to `database`, made if its data was never sealed.
+
+    `put_back` says that data of an earlier schema than before is there on purpose.
 
     Raises
     ------
-    StoreUnavailable, StoreKeyMissing, ConfigError : see :func:`open_sql_store`.
+    StoreUnavailable, StoreKeyMissing, StoreCorrupt, ConfigError : see :func:`open_sql_store`.
     """
     schema_version.require_known(schema_version.current(database))
     expected = schema_version.store_id(database)
@@ -139,18 +144,21 @@ def open_key_store(place: StorePlace, database: Database) -> KeyStore:
             create_key_file(made)
         elif made is not None and not made.exists():
             raise key_missing(f"there is no key file {made}; the stored data needs key {_key_id(key_database)}")
-        return KeyStore(key_database, place.source.ring(), expected=expected)
+        keys = KeyStore(key_database, place.source.ring(), expected=expected)
+        if not put_back:
+            schema_version.require_not_put_back(database, keys)
+        return keys
     except BaseException:
         key_database.close()
         raise
 
 
 @contextmanager
-def upgradable(place: StorePlace) -> Iterator[tuple[Database, KeyStore]]:
-    """Data of any earlier schema and its key store, for an upgrade; closed afterwards. Raises as open_sql_store."""
+def upgradable(place: StorePlace, *, put_back: bool = False) -> Iterator[tuple[Database, KeyStore]]:
+    """Data of any earlier schema and its key store, for an upgrade; closed afterwards. Raises as open_key_store."""
     database = open_database(place.database)
     try:
-        keys = open_key_store(place, database)
+        keys = open_key_store(place, database, put_back=put_back)
         try:
             yield database, keys
         finally:

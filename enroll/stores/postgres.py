@@ -19,15 +19,23 @@ from enroll.stores.store import version_conflict
 
 SCHEMES = ("postgresql", "postgres")
 _CONNECTIONS = 16
-_CONNECT_SECONDS = 10
 _LOCK_SECONDS = 5
+_GIVING_UP = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""Seconds (`tcp_user_timeout`: ms): a server whose power went says no goodbye, and must not hold calls for good."""
 _NAME = struct.Struct(">q")
 
 _IN_BETWEEN = {"40001", "40P01", "23505"}
 """Serialization failure, deadlock, unique violation: another transaction came first."""
 
+_DISK_FULL = "53100"
 _STATES = {
-    "53100": "its disk is full",
+    _DISK_FULL: "its disk is full",
     "53200": "it is out of memory",
     "53300": "it takes no more connections",
     "55P03": "a lock was not to be had in time",
@@ -68,12 +76,13 @@ class PostgresDatabase(Database):
             # A connection that died while it lay in the pool is replaced, not handed out.
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "countersign"},
+            connect_args={**_GIVING_UP, "application_name": "countersign"},
         )
         event.listen(engine, "connect", _configure)
         reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         writer = engine.execution_options(isolation_level="READ COMMITTED")
-        super().__init__(postgres_name(url), engine, reader, writer)
+        long_reader = engine.execution_options(isolation_level="REPEATABLE READ")
+        super().__init__(postgres_name(url), engine, reader=reader, writer=writer, long_reader=long_reader)
 
     def lock(self, connection: Connection, *names: bytes) -> None:
         for name in names:
@@ -88,6 +97,11 @@ class PostgresDatabase(Database):
         state = getattr(cause, "sqlstate", None)
         if state in _IN_BETWEEN:
             return version_conflict()
+        if state == _DISK_FULL:
+            return StoreUnavailable(
+                f"the database cannot be written: {_STATES[state]}",
+                fix="free disk space on PostgreSQL's server: the service goes on by itself once there is some",
+            )
         if state is not None:
             return _unavailable(_STATES.get(state, f"SQLSTATE {state}"))
         if cause is None:

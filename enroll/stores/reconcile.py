@@ -17,7 +17,9 @@ from sqlalchemy import Row, and_, delete, select
 from encode.errors import StoreCorrupt
 from enroll.keys.store import KeyStore
 from enroll.stores.database import Database
-from enroll.stores.schema import people, remembered_requests, templates
+from enroll.stores.listing import beyond
+from enroll.stores.person_rows import delete_held
+from enroll.stores.schema import people, remembered_requests
 from enroll.stores.sealed import open_state
 
 _AT_ONCE = 500
@@ -65,11 +67,9 @@ def reconcile(database: Database, keys: KeyStore) -> Reconciled:
 
 
 def _page(database: Database, after: tuple[str, str]) -> Sequence[Row[Any]]:
-    collection, person = after
-    beyond = (people.c.collection > collection) | and_(people.c.collection == collection, people.c.person > person)
     with database.reading() as connection:
         order = (people.c.collection, people.c.person)
-        return connection.execute(select(people).where(beyond).order_by(*order).limit(_AT_ONCE)).all()
+        return connection.execute(select(people).where(beyond(after)).order_by(*order).limit(_AT_ONCE)).all()
 
 
 def _remove(database: Database, gone: list[tuple[str, str, str]]) -> None:
@@ -78,7 +78,6 @@ def _remove(database: Database, gone: list[tuple[str, str, str]]) -> None:
             mine = and_(people.c.collection == collection, people.c.person == person, people.c.key_ref == key_ref)
             # Not the rows of somebody enrolled again under the name meanwhile.
             if connection.execute(delete(people).where(mine)).rowcount:
-                held = templates.c
-                connection.execute(delete(templates).where(held.collection == collection, held.person == person))
+                delete_held(connection, collection, person)
             seen = remembered_requests.c.key_ref == key_ref
             connection.execute(remembered_requests.update().where(seen).values(body_mac=b"", answer=b"", key_ref=None))

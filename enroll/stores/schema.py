@@ -2,6 +2,9 @@
 
     people                one row a person; `state` is the sealed list of the person's templates
     templates             one row a person and modality; `payload` is the template's stored form, sealed
+    template_versions     the rows of `templates` that later versions replaced, as they were
+    samples               one row a kept sample, sealed; only in collections that keep samples
+    collections           one row a collection that anything was decided for; `settings` is sealed
     remembered_requests   one row a request_id; `key_ref` leads to whom it concerned until that person is erased
     shredding             data keys of erased people that are about to be destroyed
     store_info            one row: the key store that this data belongs to
@@ -53,7 +56,40 @@ templates = Table(
     Column("version", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("model_digest", _text(64), nullable=False, server_default=""),
+    # Why this version was written, in the word of the audit log; part of what the payload is sealed for.
+    Column("reason", _text(32), nullable=False, server_default=""),
     CheckConstraint("version >= 1", name="templates_version_positive"),
+)
+
+template_versions = Table(
+    "template_versions",
+    metadata,
+    Column("collection", _text(128), primary_key=True),
+    Column("person", _text(128), primary_key=True),
+    Column("modality", _text(16), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("template_id", _text(32), nullable=False),
+    Column("model_digest", _text(64), nullable=False),
+    Column("reason", _text(32), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("collection", _text(128), primary_key=True),
+    Column("person", _text(128), primary_key=True),
+    Column("modality", _text(16), primary_key=True),
+    Column("sample_id", _text(32), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("collection", _text(128), primary_key=True),
+    Column("settings", LargeBinary, nullable=False),
 )
 
 remembered_requests = Table(
@@ -70,7 +106,13 @@ remembered_requests = Table(
     Index("remembered_requests_by_key", "key_ref"),
 )
 
-shredding = Table("shredding", metadata, Column("key_ref", _text(32), primary_key=True))
+shredding = Table(
+    "shredding",
+    metadata,
+    Column("key_ref", _text(32), primary_key=True),
+    # Made with the very key: whoever can write this table alone must not be able to have a key destroyed.
+    Column("seal", LargeBinary, nullable=True),
+)
 
 store_info = Table(
     "store_info",

@@ -1,9 +1,12 @@
 """Bringing a database to this release's schema.
 
-    none → 0001 → 0002 → 0003        one transaction for all that are missing
+    none → 0001 → 0002 → 0003 → 0004 → 0005        one transaction for all that are missing
 
 An SQLite file is upgraded when the service opens it. A PostgreSQL database is upgraded by `countersign db upgrade`
 alone, because other services may still run on it.
+
+An upgrade seals what earlier releases left open. Whoever can write the data alone must not be able to have their own
+rows sealed by giving them an earlier form: the key store knows the latest schema that it has been used with.
 """
 
 from pathlib import Path
@@ -11,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
 
-from encode.errors import StoreUnavailable
+from encode.errors import StoreCorrupt, StoreUnavailable
 from enroll.keys.store import KeyStore
 from enroll.stores.database import Database
 from enroll.stores.schema import store_info
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 HEAD = REVISIONS[-1]
 
 
@@ -41,6 +44,26 @@ def require_known(revision: str | None) -> None:
         raise StoreUnavailable(
             f"the database has schema revision {revision}, this release knows {HEAD} and earlier",
             fix="use the release that wrote the database",
+        )
+
+
+def number(revision: str | None) -> int:
+    """The place of a known revision in :data:`REVISIONS`, from 1; 0 for a database without tables."""
+    return 0 if revision is None else REVISIONS.index(revision) + 1
+
+
+def require_not_put_back(database: Database, keys: KeyStore) -> None:
+    """Raise StoreCorrupt for data of an earlier schema than its key store has been used with."""
+    met = keys.schema_met
+    # Read after it: another process may be upgrading, and tells the key store last.
+    revision = current(database)
+    require_known(revision)
+    if number(revision) < met:
+        raise StoreCorrupt(
+            f"the database has {'no tables' if revision is None else f'schema revision {revision}'}, and its key "
+            f"store has been used with {REVISIONS[min(met, len(REVISIONS)) - 1]}",
+            fix="check where the database is, or restore a backup with `countersign db restore`; to go on with what "
+            "is there, which is then sealed, run `countersign db upgrade --put-back`",
         )
 
 
@@ -70,6 +93,7 @@ def upgrade(database: Database, keys: KeyStore) -> tuple[str | None, str]:
         require_known(before)
         if before != HEAD:
             _run(connection, before, keys)
+    keys.meet_schema(number(HEAD))
     if before == REVISIONS[0]:
         # What was stored in the clear is overwritten by now, and must not stay in the log.
         database.scrub()

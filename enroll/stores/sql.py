@@ -9,70 +9,49 @@ that the next start, or the repeated call, destroys: never a person half there, 
 and not done.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert
 
-from encode.errors import Conflict, StoreError, StoreUnavailable
+from encode.errors import Conflict
 from encode.sample import Modality
-from enroll.audit.chain import Head
 from enroll.audit.event import AuditEvent
 from enroll.audit.log import AuditLog
+from enroll.audit.recording import Recorder
 from enroll.audit.writer import AuditWriter
 from enroll.keys.cache import DataKey
+from enroll.keys.envelope import Cipher
 from enroll.keys.store import KeyStore
+from enroll.stores import history, kept_samples, listing
+from enroll.stores.collection import CollectionSettings
+from enroll.stores.collection_table import CollectionTable
 from enroll.stores.database import Database
+from enroll.stores.history import VersionSummary
+from enroll.stores.kept_samples import KeptSample
+from enroll.stores.person_change import PersonChange, forget_samples, in_force
+from enroll.stores.person_keys import PersonKeys, doom
+from enroll.stores.person_rows import PERSON, PERSON_LOCKED, THIS, WITH_TEMPLATES, delete_held, these
 from enroll.stores.requests import RememberedRequests
-from enroll.stores.schema import people, shredding, templates
-from enroll.stores.sealed import corrupt, open_person, open_state, seal_state, seal_template
+from enroll.stores.schema import people, shredding
+from enroll.stores.sealed import corrupt, open_person, open_state
 from enroll.stores.store import (
+    EnrolledPerson,
     PersonSummary,
     Request,
     one_person,
-    require_successors,
+    require_samples_of,
     require_unchanged,
     version_conflict,
 )
 from enroll.template import Template
 
-_READS = 3
-"""Tries of a read that a write came in between, before rows that disagree with their key are called damaged."""
+_READS = 5
+"""Tries of a read in whose midst the person is erased and enrolled again, each time."""
 
-_SAME = and_(people.c.collection == templates.c.collection, people.c.person == templates.c.person)
-_THIS = and_(people.c.collection == bindparam("in_collection"), people.c.person == bindparam("of_person"))
-_PERSON = select(people).where(_THIS)
-_PERSON_LOCKED = _PERSON.with_for_update()
-_EVERYTHING = (
-    select(
-        people.c.collection,
-        people.c.person,
-        people.c.key_ref,
-        people.c.revision,
-        people.c.state,
-        templates.c.modality,
-        templates.c.template_id,
-        templates.c.version,
-        templates.c.model_digest,
-        templates.c.payload,
-    )
-    .select_from(people.outerjoin(templates, _SAME))
-    .where(_THIS)
-    .order_by(templates.c.modality)
-)
-_PAGE = (
-    select(people.c.person)
-    .where(people.c.collection == bindparam("collection"), people.c.person > bindparam("after"))
-    .order_by(people.c.person)
-    .limit(bindparam("limit"))
-)
-_LIST = (
-    select(templates.c.person, templates.c.modality)
-    .where(templates.c.collection == bindparam("collection"), templates.c.person.in_(_PAGE))
-    .order_by(templates.c.person, templates.c.modality)
-)
+_Read = TypeVar("_Read")
 
 
 class SqlStore:
@@ -84,10 +63,15 @@ class SqlStore:
     clock : tells the time in UTC.
     audit : the log that mutations are recorded in; none are without it.
 
+    Attributes
+    ----------
+    recorder : transactions of the database, and their entries in the log.
+
     Raises
     ------
     StoreUnavailable : the database cannot be used.
     AuditBroken : the audit log has no head, or one sealed with another key.
+    StoreCorrupt : a data key is marked for destruction that no erasure has marked.
     """
 
     def __init__(
@@ -102,43 +86,83 @@ class SqlStore:
         self.keys = keys
         self._clock = clock
         self._audit = audit
+        self.recorder = Recorder(database.writing, audit)
         self._requests = RememberedRequests(keys, clock)
+        self._data_keys = PersonKeys(database, keys)
+        self._settings = CollectionTable(database, keys)
         if audit is not None:
             with database.writing() as connection:
                 head = audit.open(connection)
             audit.confirm(head)
-        self._shred()
+        self._data_keys.shred()
+        self._data_keys.require_no_forgery()
 
     def get(self, collection: str, person: str) -> tuple[Template, ...]:
-        for attempt in range(_READS):
-            with self.database.reading() as connection:
-                rows = connection.execute(_EVERYTHING, _these(collection, person)).all()
-            if not rows:
-                return ()
-            ref, revision = rows[0].key_ref, rows[0].revision
-            key = self.keys.get(ref) if attempt == 0 else self.keys.fresh(ref)
-            if key is not None and key.revision <= revision:
-                opened = open_person(key.cipher, rows)
-                self._note(key, revision)
-                return opened
-        if key is None:
-            raise corrupt("the key of a stored person is gone: the data was put back from before an erasure")
-        raise corrupt("a person's rows were put back to an earlier revision")
+        return self._read(WITH_TEMPLATES, these(collection, person), open_person, ())
 
     def list_people(self, collection: str, *, after: str = "", limit: int) -> list[PersonSummary]:
-        found: dict[str, list[Modality]] = {}
         with self.database.reading() as connection:
-            rows = connection.execute(_LIST, {"collection": collection, "after": after, "limit": limit})
-            for person, modality in rows:
-                found.setdefault(person, []).append(Modality(modality))
-        return [PersonSummary(person, tuple(modalities)) for person, modalities in found.items()]
+            return listing.list_people(connection, collection, after=after, limit=limit)
+
+    def iterate_people(self, *, after: tuple[str, str] = ("", ""), limit: int) -> list[EnrolledPerson]:
+        with self.database.reading() as connection:
+            return listing.iterate_people(connection, after=after, limit=limit)
+
+    def versions_of(self, collection: str, person: str, modality: Modality) -> list[VersionSummary]:
+        wanted = {**these(collection, person), "modality": modality.value}
+        return self._read(history.ALL, wanted, lambda cipher, rows: history.open_versions(cipher, rows, modality), [])
+
+    def version(self, collection: str, person: str, modality: Modality, version: int) -> Template:
+        wanted = {**these(collection, person), "modality": modality.value, "version": version}
+        found = self._read(
+            history.ONE, wanted, lambda cipher, rows: history.open_version(cipher, rows, modality, version), None
+        )
+        if found is None:
+            raise history.version_unknown()
+        return found
+
+    def samples_of(self, collection: str, person: str, modality: Modality) -> list[KeptSample]:
+        wanted = {**these(collection, person), "modality": modality.value}
+        return self._read(
+            kept_samples.OF_PERSON, wanted, lambda cipher, rows: kept_samples.open_samples(cipher, rows, modality), []
+        )
+
+    def samples_kept(self, collection: str) -> int:
+        with self.database.reading() as connection:
+            return kept_samples.count(connection, collection)
+
+    def drop_samples(self, collection: str) -> int:
+        owners, person = 0, ""
+        while True:
+            with self.database.reading() as connection:
+                # Behind the last: PostgreSQL would pass over what is deleted and not yet vacuumed again and again.
+                found = kept_samples.somebody_of(connection, collection, after=person)
+            if found is None:
+                break
+            person = found
+            self._drop_samples(collection, person)
+            owners += 1
+        self.database.scrub()
+        return owners
+
+    def settings_of(self, collection: str) -> CollectionSettings:
+        return self._settings.get(collection)
+
+    def configure(self, collection: str, settings: CollectionSettings, event: AuditEvent | None = None) -> None:
+        with self.recorder.writing() as change:
+            self._settings.put(change.connection, collection, settings)
+            change.tell(event)
+        self._settings.forget(collection)
+
+    def configured(self) -> dict[str, CollectionSettings]:
+        return self._settings.all()
 
     def recorded(self, request: Request) -> bytes | None:
         with self.database.reading() as connection:
             answer = self._requests.recorded(connection, request)
         if answer is not None:
             # The call that recorded it may have died before its key was destroyed.
-            self._shred()
+            self._data_keys.shred()
         return answer
 
     def save(
@@ -148,28 +172,38 @@ class SqlStore:
         answer: bytes,
         request: Request | None,
         event: AuditEvent | None = None,
+        samples: Sequence[KeptSample] = (),
+        drop_samples: bool = False,
     ) -> bytes:
         listed, collection, person = one_person(templates)
+        require_samples_of(listed, samples)
+        kept = self._settings.get(collection).versions_kept
         with self.database.reading() as connection:
-            row = connection.execute(_PERSON, _these(collection, person)).one_or_none()
-        key = self.keys.create() if row is None else self._key_of(row)
-        head, revision = None, 0
+            row = connection.execute(PERSON, these(collection, person)).one_or_none()
+        key = self.keys.create() if row is None else self._data_keys.of(row)
+        written = PersonChange(listed, key, "" if event is None else event.action.value, kept, samples, drop_samples)
+        revision = 0
         try:
-            with self.database.writing() as connection:
+            with self.recorder.writing() as change:
+                connection = change.connection
                 earlier = self._enter(connection, request, collection, person)
                 if earlier is None:
-                    revision = self._write(connection, listed, key, new=row is None)
+                    if samples and not self._settings.locked(connection, collection).keep_samples:
+                        written = replace(written, samples=())
+                    revision = written.write(connection, new=row is None, now=self._clock())
                     self._requests.record(connection, request, answer, key)
-                    head = self._tell(connection, event)
+                    change.tell(event)
         except Conflict:
-            self._discard(key, new=row is None)
+            if row is None:
+                self._data_keys.discard(key)
             raise
         if earlier is not None:
-            self._discard(key, new=row is None)
+            if row is None:
+                self._data_keys.discard(key)
             return earlier
-        self._told(head)
-        with suppress(StoreError):  # what is stored is stored; the next read notes the revision
-            self.keys.advance(key.ref, revision)
+        self._data_keys.changed(key, revision)
+        if drop_samples:
+            self.database.scrub()
         return answer
 
     def erase(
@@ -181,15 +215,13 @@ class SqlStore:
         event: AuditEvent | None = None,
     ) -> bytes:
         listed, collection, person = one_person(templates)
-        head = None
-        with self.database.writing() as connection:
-            earlier = self._enter(connection, request, collection, person)
+        with self.recorder.writing() as change:
+            earlier = self._enter(change.connection, request, collection, person)
             if earlier is None:
-                self._remove(connection, listed, collection, person)
-                self._requests.record(connection, request, answer, None)
-                head = self._tell(connection, event)
-        self._told(head)
-        self._shred()
+                self._remove(change.connection, listed, collection, person)
+                self._requests.record(change.connection, request, answer, None)
+                change.tell(event)
+        self._data_keys.shred()
         self.database.scrub()
         return answer if earlier is None else earlier
 
@@ -200,100 +232,67 @@ class SqlStore:
         self.keys.close()
         self.database.close()
 
+    def _read(
+        self,
+        statement: Select[Any],
+        wanted: Mapping[str, object],
+        open_rows: Callable[[Cipher, Sequence[Row[Any]]], _Read],
+        nobody: _Read,
+    ) -> _Read:
+        """What `open_rows` makes of a person's rows, which hold the person's key and revision; `nobody` of none.
+
+        A change enters the data before the key store. So rows read before their key may lie behind it, because a change
+        came in between; rows read after their key never do, unless they were put back.
+        """
+        ref: str | None = None
+        key: DataKey | None = None
+        for _ in range(_READS):
+            with self.database.reading() as connection:
+                rows = connection.execute(statement, wanted).all()
+            if not rows:
+                self.keys.miss(str(wanted["in_collection"]), str(wanted["of_person"]))
+                return nobody
+            read_before, ref, revision = rows[0].key_ref == ref, rows[0].key_ref, rows[0].revision
+            if not read_before:
+                key = self.keys.get(ref)
+            if key is not None and key.revision <= revision:
+                opened = open_rows(key.cipher, rows)
+                self._data_keys.note(key, revision)
+                return opened
+            if read_before and key is None:
+                raise corrupt("the key of a stored person is gone: the data was put back from before an erasure")
+            if read_before:
+                raise corrupt("a person's rows were put back to an earlier revision")
+            key = self.keys.fresh(ref)
+        raise version_conflict()
+
     def _enter(self, connection: Connection, request: Request | None, collection: str, person: str) -> bytes | None:
         """Begin a mutation: nobody else changes the person until it ends. The answer, if it was made before."""
         self.database.lock(connection, *self._requests.lock_names(request, collection, person))
         self._requests.forget_old(connection)
         return self._requests.recorded(connection, request)
 
-    def _write(self, connection: Connection, listed: tuple[Template, ...], key: DataKey, *, new: bool) -> int:
-        """Store `listed`, the templates of one person; returns the person's new revision."""
-        collection, person = listed[0].collection, listed[0].person
-        owner = _these(collection, person)
-        row = connection.execute(_PERSON_LOCKED, owner).one_or_none()
-        if new != (row is None) or (row is not None and row.key_ref != key.ref):
-            raise version_conflict()
-        stored = {} if row is None else open_state(key.cipher, collection, person, row.revision, row.state)
-        require_successors(stored, listed)
-        versions = {**stored, **{one.modality: (one.template_id, one.version) for one in listed}}
-        revision = 1 if row is None else row.revision + 1
-        state = seal_state(key.cipher, collection, person, revision, versions)
-        if row is None:
-            mine = {"collection": collection, "person": person, "key_ref": key.ref, "created_at": self._clock()}
-            connection.execute(insert(people).values(**mine, revision=revision, state=state))
-        else:
-            connection.execute(update(people).where(_THIS).values(revision=revision, state=state), owner)
-        for template in listed:
-            _write_template(connection, template, key)
-        return revision
-
     def _remove(self, connection: Connection, listed: tuple[Template, ...], collection: str, person: str) -> None:
-        owner = _these(collection, person)
-        row = connection.execute(_PERSON_LOCKED, owner).one_or_none()
+        owner = these(collection, person)
+        row = connection.execute(PERSON_LOCKED, owner).one_or_none()
         if row is None:
             raise version_conflict()
-        key = self._key_of(row)
-        require_unchanged(open_state(key.cipher, collection, person, row.revision, row.state), listed)
-        held = templates.c
-        connection.execute(delete(templates).where(held.collection == collection, held.person == person))
-        connection.execute(delete(people).where(_THIS), owner)
+        key = self._data_keys.of(row)
+        state = open_state(key.cipher, collection, person, row.revision, row.state)
+        require_unchanged(in_force(state), listed)
+        delete_held(connection, collection, person)
+        connection.execute(delete(people).where(THIS), owner)
         self._requests.forget_person(connection, row.key_ref)
-        connection.execute(insert(shredding).values(key_ref=row.key_ref))
+        connection.execute(insert(shredding).values(doom(key)))
 
-    def _key_of(self, row: Row[Any]) -> DataKey:
-        key = self.keys.get(row.key_ref)
-        if key is None:
-            raise corrupt("the key of a stored person is gone: the data was put back from before an erasure")
-        if key.revision > row.revision and (self.keys.fresh(row.key_ref) or key).revision > row.revision:
-            # Either the rows were put back, or they have been changed since they were read: the caller reads again.
-            raise version_conflict()
-        return key
-
-    def _note(self, key: DataKey, revision: int) -> None:
-        """Let the key store know of a revision that a crash kept from it."""
-        if revision > key.revision and (fresh := self.keys.fresh(key.ref)) is not None and revision > fresh.revision:
-            with suppress(StoreError):
-                self.keys.advance(key.ref, revision)
-
-    def _discard(self, key: DataKey, *, new: bool) -> None:
-        """Destroy a key made for a person whom another call enrolled first; left alone it would seal nothing."""
-        if new:
-            with suppress(StoreError):
-                self.keys.destroy([key.ref])
-
-    def _shred(self) -> None:
-        """Destroy the keys of erased people; what a call before this one could not destroy, too."""
-        with self.database.reading() as connection:
-            refs = connection.execute(select(shredding.c.key_ref)).scalars().all()
-        if not refs:
-            return
-        if not self.keys.destroy(refs):
-            raise StoreUnavailable("a reader keeps the key store's log from being emptied", fix="repeat the call")
+    def _drop_samples(self, collection: str, person: str) -> None:
+        revision = 0
         with self.database.writing() as connection:
-            connection.execute(delete(shredding).where(shredding.c.key_ref.in_(refs)))
-
-    def _tell(self, connection: Connection, event: AuditEvent | None) -> Head | None:
-        return None if event is None or self._audit is None else self._audit.append(connection, event)
-
-    def _told(self, head: Head | None) -> None:
-        if head is not None and self._audit is not None:
-            self._audit.confirm(head)
-
-
-def _these(collection: str, person: str) -> dict[str, str]:
-    return {"in_collection": collection, "of_person": person}
-
-
-def _write_template(connection: Connection, template: Template, key: DataKey) -> None:
-    where = {"collection": template.collection, "person": template.person, "modality": template.modality.value}
-    values = {
-        "template_id": template.template_id,
-        "version": template.version,
-        "model_digest": template.model_digest,
-        "payload": seal_template(key.cipher, template),
-    }
-    if template.version == 1:
-        connection.execute(insert(templates).values(**where, **values))
-    else:
-        rows = and_(*(templates.c[name] == value for name, value in where.items()))
-        connection.execute(update(templates).where(rows).values(**values))
+            self._enter(connection, None, collection, person)
+            row = connection.execute(PERSON_LOCKED, these(collection, person)).one_or_none()
+            key = None if row is None else self._data_keys.of(row)
+            if row is not None and key is not None:
+                revision = forget_samples(connection, row, key)
+            kept_samples.drop_all(connection, collection, person)
+        if key is not None:
+            self._data_keys.changed(key, revision)

@@ -1,39 +1,50 @@
 """One SQLite file, for a single machine on its own disk.
 
 Durability: write-ahead log with synchronous=FULL, so that an answered call survives power loss. Isolation: every write
-is one BEGIN IMMEDIATE transaction. Erasure: secure_delete overwrites freed pages with zeros, and the log, which still
-holds the erased pages, is emptied by `scrub`.
+is one BEGIN IMMEDIATE transaction, and one of this process's threads writes at a time. Erasure: secure_delete
+overwrites freed pages with zeros, and the log, which still holds the erased pages, is emptied by `scrub`.
 """
 
 import os
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import RLock
 
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
-from encode.errors import StoreUnavailable
+from encode.errors import StoreCorrupt, StoreUnavailable
 from enroll.stores.database import Database
+from enroll.stores.sqlite_log import require_sound_log
 
 _BUSY_MILLISECONDS = 5_000
 _CONNECTIONS = 16
+_SCRUB_SECONDS = _BUSY_MILLISECONDS / 1e3
+_AGAIN_SECONDS = 0.01
 _BEGIN = "countersign_begin"
+PRIMARY_CODE = 0xFF
+"""What of a result code of SQLite says the kind of error."""
 
 
 class SqliteDatabase(Database):
     """The file `path`, created (readable by its owner only) if missing and `create` is set.
 
-    The folder must exist and be writable, for the log beside the file.
+    The folder must exist and be writable, for the log beside the file. `sound` False is for what will be overwritten.
 
     Raises
     ------
     StoreUnavailable : the file cannot be opened or written, or is no database.
+    StoreCorrupt : its log is damaged.
     """
 
-    def __init__(self, path: str | Path, *, create: bool = True) -> None:
+    def __init__(self, path: str | Path, *, create: bool = True, sound: bool = True) -> None:
         self.path = Path(path)
         _open_file(self.path, create=create)
+        if sound:
+            require_sound_log(self.path)
         engine = create_engine(
             URL.create("sqlite", database=str(self.path)),
             pool_size=_CONNECTIONS,
@@ -44,24 +55,85 @@ class SqliteDatabase(Database):
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        super().__init__(str(self.path), engine, engine, writer)
+        long_reader = engine.execution_options(**{_BEGIN: "BEGIN"})
+        super().__init__(str(self.path), engine, reader=engine, writer=writer, long_reader=long_reader)
+        self._one_writer = RLock()
+        self._kept: Connection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        # Threads wait here, for as long as it takes. SQLite's own waiting, which is for other processes, sleeps between
+        # its tries and gives up in the end: among many threads some would never have their turn.
+        with self._one_writer, super().writing() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        # Whoever writes has the connection of whoever wrote before: taking one from the pool and giving it back takes
+        # as long as a small transaction. One in which something went wrong goes back.
+        connection, self._kept = self._kept or self._writer.connect(), None
+        try:
+            with connection.begin():
+                yield connection
+            self._kept = connection
+        finally:
+            if self._kept is not connection:
+                connection.close()
+
+    def close(self) -> None:
+        with self._one_writer:
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
+            super().close()
 
     def lock(self, connection: Connection, *names: bytes) -> None:
         # BEGIN IMMEDIATE let nobody else in.
         pass
 
     def scrub(self) -> bool:
-        # Readers in the middle of a statement are waited for, as long as the busy timeout says.
-        try:
-            with self._reader.connect() as connection:
-                busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        except SQLAlchemyError:
-            return False
-        return not busy
+        # Readers in the middle of a statement are waited for, as long as the busy timeout says. For a checkpoint of
+        # another process SQLite does not wait at all.
+        until = time.monotonic() + _SCRUB_SECONDS
+        while True:
+            try:
+                with self._one_writer, self._reader.connect() as connection:
+                    busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            except SQLAlchemyError:
+                return False
+            if not busy:
+                return _confirm_emptied(self.path)
+            if time.monotonic() > until:
+                return False
+            time.sleep(_AGAIN_SECONDS)
 
-    def explain(self, error: SQLAlchemyError) -> StoreUnavailable:
+    def explain(self, error: SQLAlchemyError) -> StoreUnavailable | StoreCorrupt:
         cause = error.orig if isinstance(error, DatabaseError) else None
-        return _unavailable(str(cause) if isinstance(cause, sqlite3.Error) else type(error).__name__)
+        if not isinstance(cause, sqlite3.Error):
+            return _unavailable(type(error).__name__)
+        if not hasattr(cause, "sqlite_errorcode"):
+            if not isinstance(cause, sqlite3.OperationalError):
+                return _unavailable(type(cause).__name__)
+            # Not SQLite's but the driver's, about a value that is no text; it quotes the value, and nobody else must.
+            return StoreCorrupt(
+                "the database is damaged: a stored text is none", fix="restore a backup with `countersign db restore`"
+            )
+        code = cause.sqlite_errorcode & PRIMARY_CODE
+        if code == sqlite3.SQLITE_CORRUPT:
+            return StoreCorrupt(
+                f"the database is damaged: {cause}", fix="restore a backup with `countersign db restore`"
+            )
+        if code == sqlite3.SQLITE_NOTADB:
+            return StoreUnavailable(
+                "the file is no database",
+                fix="name one that is; or, if it was damaged, restore a backup with `countersign db restore`",
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return StoreUnavailable(
+                "the database cannot be written: its disk is full",
+                fix="free disk space: the service goes on by itself once there is some",
+            )
+        return _unavailable(str(cause))
 
     def copy_to(self, path: Path) -> None:
         """Write the database as it is now to a new file, readable by its owner only, while others go on using it.
@@ -94,6 +166,23 @@ def _open_file(path: Path, *, create: bool) -> None:
         os.close(os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600))
     except OSError as error:
         raise _unavailable(error.strerror or type(error).__name__) from error
+
+
+def _confirm_emptied(path: Path) -> bool:
+    """Wait until the disk has taken note that the log is empty: SQLite does not, and power that goes brings it back."""
+    try:
+        log = os.open(f"{path}-wal", os.O_RDONLY)
+    except FileNotFoundError:  # whoever used the file last has removed it
+        return True
+    except OSError:
+        return False
+    try:
+        os.fsync(log)
+    except OSError:
+        return False
+    finally:
+        os.close(log)
+    return True
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

@@ -8,7 +8,7 @@ so that a repeated request gets its first answer again, two writers never lose e
 leaves either all of it or nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -17,6 +17,9 @@ from encode.errors import PersonUnknown, RequestIdReused, VersionConflict
 from encode.sample import Modality
 from enroll.audit.event import AuditEvent
 from enroll.audit.writer import AuditWriter
+from enroll.stores.collection import CollectionSettings
+from enroll.stores.history import VersionSummary
+from enroll.stores.kept_samples import KeptSample
 from enroll.template import Template
 
 REQUEST_RETENTION = timedelta(days=7)
@@ -70,6 +73,10 @@ class PersonSummary:
     modalities: tuple[Modality, ...]
 
 
+EnrolledPerson = tuple[str, str, dict[Modality, str]]
+"""Collection, person, and modality → digest of the model that made the template."""
+
+
 class TemplateStore(Protocol):
     """Where templates live. All methods raise StoreUnavailable or StoreCorrupt when the database fails them."""
 
@@ -78,6 +85,33 @@ class TemplateStore(Protocol):
 
     def list_people(self, collection: str, *, after: str = "", limit: int) -> list[PersonSummary]:
         """At most `limit` people whose id sorts after `after`, in the order of the ids' code points."""
+
+    def iterate_people(self, *, after: tuple[str, str] = ("", ""), limit: int) -> list[EnrolledPerson]:
+        """At most `limit` people of all collections that sort after `after`, by collection and person."""
+
+    def versions_of(self, collection: str, person: str, modality: Modality) -> list[VersionSummary]:
+        """The versions kept of a template, oldest first, that in force last; empty where nothing is enrolled."""
+
+    def version(self, collection: str, person: str, modality: Modality, version: int) -> Template:
+        """One of the versions that :meth:`versions_of` lists. Raises TemplateVersionUnknown."""
+
+    def samples_of(self, collection: str, person: str, modality: Modality) -> list[KeptSample]:
+        """The samples kept of a person, oldest first."""
+
+    def samples_kept(self, collection: str) -> int:
+        """How many samples are kept in a collection."""
+
+    def drop_samples(self, collection: str) -> int:
+        """Delete every sample kept in a collection; returns of how many people. Safe to repeat."""
+
+    def settings_of(self, collection: str) -> CollectionSettings:
+        """The settings of a collection, the defaults where none are stored; at most two seconds old."""
+
+    def configure(self, collection: str, settings: CollectionSettings, event: AuditEvent | None = None) -> None:
+        """Store a collection's settings, and `event` with them. Samples that are kept already are left."""
+
+    def configured(self) -> dict[str, CollectionSettings]:
+        """Every collection that settings are stored of, in order."""
 
     def recorded(self, request: Request) -> bytes | None:
         """The answer `request` got before, or None. Raises RequestIdReused if its id stands for another body."""
@@ -89,11 +123,20 @@ class TemplateStore(Protocol):
         answer: bytes,
         request: Request | None,
         event: AuditEvent | None = None,
+        samples: Sequence[KeptSample] = (),
+        drop_samples: bool = False,
     ) -> bytes:
         """Store one person's new or changed templates and record `answer`; return the answer that stands.
 
         That is `answer`, or what an equal request recorded first, in which case nothing is written. What is written
-        and the `event` that tells of it enter the database together or not at all.
+        and the `event` that tells of it enter the database together or not at all. A version that is replaced is kept
+        (:meth:`versions_of`) as long as the collection's `versions_kept` says.
+
+        Parameters
+        ----------
+        samples : to keep from now on, in order, each of a modality among the templates'. They are dropped where the
+            collection does not keep samples at this moment.
+        drop_samples : delete first what was kept of the templates' modalities.
 
         Raises
         ------
@@ -109,7 +152,8 @@ class TemplateStore(Protocol):
         request: Request | None,
         event: AuditEvent | None = None,
     ) -> bytes:
-        """Remove all of one person's templates, and what recorded requests say of the person; answers as `save`.
+        """Remove all of one person's templates, earlier versions and samples, and what recorded requests say of the
+        person; answers as `save`.
 
         Raises
         ------
@@ -149,6 +193,12 @@ def one_person(templates: Iterable[Template]) -> tuple[tuple[Template, ...], str
         raise ValueError("a mutation concerns one person and each modality once")
     [(collection, person)] = owners
     return listed, collection, person
+
+
+def require_samples_of(templates: Iterable[Template], samples: Iterable[KeptSample]) -> None:
+    """Samples of a modality of which no template is saved are a programming error."""
+    if not {sample.modality for sample in samples} <= {template.modality for template in templates}:
+        raise ValueError("samples are kept with the templates of their modality")
 
 
 def require_successors(stored: Mapping[Modality, tuple[str, int]], templates: Iterable[Template]) -> None:

@@ -55,7 +55,9 @@ def test_another_format_version_is_refused(edit_manifest: EditManifest, folder: 
     assert caught.value.field == f"{MANIFEST}:format_version"
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"{'format_version': 1}"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"{'format_version': 1}", b'{"name": "\\ud800"}']
+)
 def test_a_manifest_that_is_no_json_is_refused(folder: Path, raw: bytes) -> None:
     (folder / MANIFEST).write_bytes(raw)
     with pytest.raises(BundleCorrupt, match="not valid JSON") as caught:
@@ -121,14 +123,50 @@ def test_a_part_that_is_no_file_is_refused(edit_manifest: EditManifest, folder: 
         open_bundle(folder)
 
 
-def test_bad_preprocessing_is_named(folder: Path) -> None:
-    fields = json.loads((folder / MANIFEST).read_bytes())
-    fields["preprocessing"][1]["filter"] = "magic"
-    fields["model_digest"] = bundle_digest(Manifest.model_validate(fields), fields["parts"])
-    (folder / MANIFEST).write_text(json.dumps(fields))
+def test_bad_preprocessing_is_named(edit_manifest: EditManifest, folder: Path) -> None:
+    def change(fields: Fields) -> None:
+        fields["preprocessing"][1]["filter"] = "magic"
+        fields["model_digest"] = bundle_digest(Manifest.model_validate(fields), fields["parts"])
+
+    edit_manifest(folder, change)
     with pytest.raises(BundleCorrupt) as caught:
         open_bundle(folder)
     assert caught.value.field == "preprocessing.1.resize.filter"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fields: fields.update(name="another"),
+        lambda fields: fields.update(created="1999-01-01"),
+        lambda fields: fields["recipe"].update(epochs=1),
+        lambda fields: fields.update(
+            corpora=[{"name": "another", "digest": "0", "people": 1, "samples": 1, "role": "training"}]
+        ),
+        lambda fields: fields.update(manifest_digest="0" * 64),
+        lambda fields: fields["identity"].update(strength=1.0),
+    ],
+)
+def test_what_the_model_digest_leaves_out_cannot_be_edited_either(
+    folder: Path, change: Callable[[Fields], object]
+) -> None:
+    fields = json.loads((folder / MANIFEST).read_bytes())
+    (folder / MANIFEST).write_text(json.dumps(fields))
+    open_bundle(folder)  # the same content in another layout
+    change(fields)
+    (folder / MANIFEST).write_text(json.dumps(fields))
+    with pytest.raises(BundleDigestMismatch, match="manifest is not what was sealed") as caught:
+        open_bundle(folder)
+    assert caught.value.field == MANIFEST
+
+
+def test_a_manifest_without_its_own_digest_is_refused(folder: Path) -> None:
+    fields = json.loads((folder / MANIFEST).read_bytes())
+    del fields["manifest_digest"]
+    (folder / MANIFEST).write_text(json.dumps(fields))
+    with pytest.raises(BundleIncomplete, match="no digest of its own") as caught:
+        open_bundle(folder)
+    assert caught.value.field == MANIFEST
 
 
 def test_canonical_json_does_not_depend_on_order() -> None:

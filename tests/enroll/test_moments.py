@@ -183,3 +183,7 @@ def test_references_behind_moments_are_counted_as_anchors() -> None:
 def test_a_specification_that_contradicts_itself_is_refused(spec: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         IdentitySpec.model_validate(spec)
+
+
+def test_the_representation_shows_no_value() -> None:
+    assert repr(Moments.none(SIZE).with_references(unit_rows(3))) == "Moments(count=3)"

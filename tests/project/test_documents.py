@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from countersign.exit_codes import ExitCode
+from enroll.audit.event import Action
 from verify.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,11 @@ def test_every_command_is_documented(commands: dict[Command, Any]) -> None:
     documented = {command_of(words, commands) for _, words in typed("countersign")}
     leaves = {path for path, command in commands.items() if path and not hasattr(command, "list_commands")}
     assert leaves - documented == set()
+
+
+def test_every_audited_action_is_documented() -> None:
+    text = TEXTS[ROOT / "docs" / "audit.md"]
+    assert [action.value for action in Action if f"`{action.value}`" not in text] == []
 
 
 def test_documented_make_targets_exist() -> None:

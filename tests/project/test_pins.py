@@ -1,56 +1,18 @@
 """constraints.txt pins exactly what pyproject.toml asks for, everything that needs, and nothing else."""
 
 import re
-import tomllib
-from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, requires
-from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("cpu", "eval", "train", "test")
+from releases import ROOT, closure, declared
+
+EXTRAS = ("cpu", "eval", "train", "test", "audit")
 # torch pins these for each platform itself; the last three belong to the installer.
 UNPINNED = re.compile(r"nvidia-.*|cuda-.*|triton|pip|setuptools|wheel")
 
 LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 PINS = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in LINES)}
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-def declared(extras: Iterable[str]) -> list[Requirement]:
-    """What pyproject.toml asks for on this platform, for serving and the extras named."""
-    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
-    return [
-        requirement
-        for requirement in map(Requirement, lines)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    ]
-
-
-def closure(requirements: Iterable[Requirement]) -> set[str]:
-    """The names of the requirements and of all that those need in turn, as installed here."""
-    waiting, seen = list(requirements), set()
-    while waiting:
-        requirement = waiting.pop()
-        name = canonicalize_name(requirement.name)
-        extras = requirement.extras or {""}
-        for extra in extras:
-            if (name, extra) in seen:
-                continue
-            seen.add((name, extra))
-            try:
-                needed = requires(name) or []
-            except PackageNotFoundError:
-                continue
-            waiting += [
-                inner
-                for inner in map(Requirement, needed)
-                if inner.marker is None or inner.marker.evaluate({"extra": extra})
-            ]
-    return {name for name, _ in seen}
 
 
 def test_every_line_is_one_exact_release() -> None:

@@ -19,7 +19,7 @@ from verify.decision import Decision, ModalityEvidence, Status
 from verify.fused_policy import fuse
 from verify.model import Model
 from verify.policy import Policy
-from verify.server import _tell_whether_fused
+from verify.server_checks import tell_whether_fused
 from verify.server_thread import serving
 from verify.v1 import sample_pb2, verification_pb2
 from verify.verifier import Verifier
@@ -212,10 +212,10 @@ def test_a_policy_without_scores_refuses_both_together_but_not_each(
 
 def test_the_operator_is_warned_of_models_that_cannot_be_fused(both: Models, log: io.StringIO) -> None:
     for sound in (both, {Modality.FACE: both[Modality.FACE]}):
-        _tell_whether_fused(sound)
+        tell_whether_fused(sound)
     assert log.getvalue() == ""
     bare = policy_of(both, Modality.SIGNATURE).model_copy(update={"scores": None})
-    _tell_whether_fused({**both, Modality.SIGNATURE: replace(both[Modality.SIGNATURE], policy=bare)})
+    tell_whether_fused({**both, Modality.SIGNATURE: replace(both[Modality.SIGNATURE], policy=bare)})
     [line] = log.getvalue().splitlines()
     told = json.loads(line)
     assert (told["event"], told["modalities"]) == ("not_fused", ["face", "signature"])

@@ -61,8 +61,14 @@ def test_the_rule_is_the_documented_one(name: str) -> None:
 
 @given(collection=st.text(min_size=1, max_size=30), last=st.text(min_size=1, max_size=128))
 def test_page_tokens_lead_back(collection: str, last: str) -> None:
-    assume("\0" not in collection)
+    assume("\0" not in collection + last)
     assert read_page_token(collection, make_page_token(collection, last)) == last
+
+
+def test_a_token_made_up_around_what_no_database_takes_is_refused() -> None:
+    with pytest.raises(FieldInvalid) as caught:
+        read_page_token("staff", make_page_token("staff", "a\0b"))
+    assert caught.value.field == "page_token"
 
 
 def test_the_empty_token_is_the_first_page() -> None:

@@ -154,8 +154,9 @@ def test_reflection_describes_every_service(client: Client) -> None:
     assert {*SERVICE_NAMES, "grpc.health.v1.Health"} <= set(database.get_services())
     pool = DescriptorPool(database)
     methods = [method.name for name in SERVICE_NAMES for method in pool.FindServiceByName(name).methods]
+    of_templates = ["ListTemplateVersions", "RollbackTemplate", "ListQuarantine", "ResolveQuarantine"]
     assert sorted(methods) == sorted(
-        ["Enroll", "GetPerson", "ListPersons", "DeletePerson", "Verify", "ListModels", "GetPolicy"]
+        ["Enroll", "GetPerson", "ListPersons", "DeletePerson", "Verify", "ListModels", "GetPolicy", *of_templates]
     )
 
 

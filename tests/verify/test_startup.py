@@ -53,7 +53,7 @@ def test_a_taken_port_is_a_typed_error(models: Mapping[Modality, Model]) -> None
 def test_another_machines_address_is_a_typed_error(models: Mapping[Modality, Model], tmp_path: Path) -> None:
     settings = ServiceSettings(host="192.0.2.1", port=0, insecure_plaintext=True)
     with closing(open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))) as store:
-        TokenStore(store.database).create("kiosk", EVERYTHING, lifetime=None)
+        TokenStore(store.database, store.keys).create("kiosk", EVERYTHING, lifetime=None)
         with pytest.raises(AddressInUse), serving(models, store, settings):
             pass
 

@@ -14,13 +14,15 @@ from verify.status import CODES, code_of, error_classes, from_rpc_error, to_stat
 
 EXPECTED = {
     "INVALID_ARGUMENT": {"InputError", "FieldMissing", "FieldInvalid", "WrongModality", "SampleError", "SampleEmpty"}
+    | {"ReceiptInvalid"}
     | {"SampleTooLarge", "ImageFormatUnsupported", "ImageCorrupt", "ImageTooManyPixels", "ImageTooSmall"}
     | {"ImageAnimated", "CropInvalid", "StrokesUneven", "StrokesInvalid", "StrokesTooShort", "StrokesTooLong"}
     | {"StrokesTimeReversed", "StrokesMotionless", "PenNeverDown", "StrokesFileInvalid"},
-    "NOT_FOUND": {"NotFound", "PersonUnknown", "ModelUnknown"},
+    "NOT_FOUND": {"NotFound", "PersonUnknown", "QuarantineEmpty", "TemplateVersionUnknown", "ModelUnknown"},
     "ALREADY_EXISTS": {"RequestIdReused"},
     "ABORTED": {"Conflict", "VersionConflict"},
     "FAILED_PRECONDITION": {"StateError", "TooFewReferences", "TemplateFull", "ModelMismatch", "PolicyMismatch"}
+    | {"CandidateUnfit"}
     | {"TargetFarUnavailable", "BundleError", "BundleIncomplete", "BundleDigestMismatch", "BundleVersionUnsupported"}
     | {"BundleShapeMismatch", "BundleCorrupt", "ConfigError", "AddressInUse", "CorpusError", "CorpusMissing"}
     | {"CorpusInvalid", "CorpusOverlap", "TrialsError", "TrainingError"},

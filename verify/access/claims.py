@@ -14,9 +14,10 @@ from encode.sample import Sample
 from enroll.access.grants import Scope
 from enroll.acquisition import no_checkpoint
 from verify.access.caller import current_caller
+from verify.access.concealment import Concealment, StandIns
 from verify.access.lockout import Lockout
 from verify.decision import Decision
-from verify.verifier import StandIns, Verifier
+from verify.verifier import Verifier
 
 REJECTIONS_OF_A_CALLER = 20
 """Rejections in a row that a caller may have, in multiples of a person's: a caller speaks for many people."""
@@ -33,7 +34,7 @@ class Claims:
 
     def __init__(self, verifier: Verifier, stand_ins: StandIns, *, rejections: int) -> None:
         self._verifier = verifier
-        self._stand_ins = stand_ins
+        self._concealing = Concealment(verifier, stand_ins)
         self._people = Lockout(rejections, "of this person") if rejections else None
         self._callers = Lockout(REJECTIONS_OF_A_CALLER * rejections, "by this caller") if rejections else None
 
@@ -59,14 +60,14 @@ class Claims:
             if caller.token_id is not None and self._people is not None and self._callers is not None:
                 attempts.append(stack.enter_context(self._callers.attempt(caller.token_id)))
                 attempts.append(stack.enter_context(self._people.attempt(collection, person)))
-            decision = self._verifier.verify(
+            asked = self._verifier if caller.may(Scope.ENROLL, collection) else self._concealing
+            decision = asked.verify(
                 collection,
                 person,
                 samples,
                 target_far,
                 accept_partial=accept_partial,
                 checkpoint=checkpoint,
-                stand_ins=None if caller.may(Scope.ENROLL, collection) else self._stand_ins,
             )
             for attempt in attempts:
                 attempt.decide(decision.accepted)

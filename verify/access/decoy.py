@@ -1,7 +1,7 @@
 """Somebody to compare with where nobody is enrolled, so that an answer does not tell whether the person exists.
 
-The work is that of a real comparison: a stored template is read, fitted and scored against. Its score is thrown away;
-the one that is told follows from the probe and a key,
+The work is that of a real comparison: a sealed template is opened, read, fitted and scored against. Its score is thrown
+away; the one that is told follows from the probe and a key,
 
     u = Φ( w · z / ‖z‖ ),   z = L⁻¹ (x − μ)          x the probe's embedding, (μ, L Lᵀ) the bundle's background
     score = Q(u)                                     Q the quantiles of the policy's own impostor scores
@@ -13,23 +13,32 @@ others. With one probe and many names u is uniform, whatever the probe.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import math
+import secrets
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from encode.sample import Modality
+from enroll.keys.envelope import KEY_BYTES, Cipher
 from enroll.person import Person
+from enroll.stores.sealed import Held, open_person, seal_state, seal_template
 from enroll.template import Template
 from verify.model import Model
 from verify.policy import Policy
 
-KEY_BYTES = 32
+_REFERENCES = 5
+_TRACE_MEDIAN, _TRACE_SPREAD = 110.0, 0.42
+"""Points of a signature's trace: median, and standard deviation of the natural logarithm, as of SVC2004 at 50 Hz."""
 
-_LEAST_REFERENCES, _TRACE_POINTS = 5, 100
+_VARIANTS = 16
+"""Lengths of traces that names are spread over: comparing with a longer one takes longer, for real people too."""
+
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ALONE_DEVIATION = 1.0
 """Standard deviation of impostor scores, in nats, where a policy of one row tells nothing of it."""
@@ -44,21 +53,61 @@ class Decoys:
 
     def __init__(self, models: Mapping[Modality, Model], key: bytes) -> None:
         self._key = key
+        self._cipher = Cipher(secrets.token_bytes(KEY_BYTES))
         self._decoys = {modality: _Decoy(model) for modality, model in models.items()}
+        self._rows: dict[tuple[object, ...], list[SimpleNamespace]] = {}
 
-    def person(self, modality: Modality) -> Person:
-        """Somebody to compare with, read and fitted as a stored person is."""
-        return self._decoys[modality].person()
+    def people(
+        self, collection: str, person: str, modalities: Iterable[Modality]
+    ) -> dict[Modality, tuple[Template, Person]]:
+        """Somebody to compare with in each of the modalities, opened, read and fitted as one stored person is."""
+        wanted = tuple(sorted(modalities))
+        if not wanted:
+            return {}
+        variant = self._drawn(collection, person, "variant")[0] % _VARIANTS
+        rows = self._rows.get((variant, *wanted))
+        if rows is None:
+            rows = self._rows.setdefault((variant, *wanted), self._sealed(wanted, variant))
+        return {
+            template.modality: (template, self._decoys[template.modality].model.identity.fit_template(template))
+            for template in open_person(self._cipher, rows)
+        }
 
     def llr(self, collection: str, person: str, modality: Modality, probe: NDArray[np.float32]) -> float:
         """The natural-log likelihood ratio to tell for a probe (D,) and a name nobody has."""
         decoy = self._decoys[modality]
+        seed = int.from_bytes(self._drawn(collection, person, modality.value, decoy.model.model_digest), "big")
+        return decoy.score(np.random.default_rng(seed), probe)
+
+    def _drawn(self, *parts: str) -> bytes:
+        """32 bytes that follow from the parts and the key."""
         hashed = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in (collection, person, modality.value, decoy.model.model_digest):
+        for part in parts:
             encoded = part.encode()
             hashed.update(len(encoded).to_bytes(4, "big") + encoded)
-        seed = int.from_bytes(hashed.digest(), "big")
-        return decoy.score(np.random.default_rng(seed), probe)
+        return hashed.digest()
+
+    def _sealed(self, modalities: tuple[Modality, ...], variant: int) -> list[SimpleNamespace]:
+        """What the store reads of somebody who is enrolled in these, sealed with a key of this process's own."""
+        points = round(_TRACE_MEDIAN * math.exp(_TRACE_SPREAD * float(ndtri((variant + 0.5) / _VARIANTS))))
+        templates = [self._decoys[modality].template(points) for modality in modalities]
+        held = {one.modality: Held.only(one.template_id, one.version) for one in templates}
+        state = seal_state(self._cipher, "", "", 1, held)
+        return [
+            SimpleNamespace(
+                collection="",
+                person="",
+                revision=1,
+                state=state,
+                modality=one.modality.value,
+                template_id=one.template_id,
+                version=one.version,
+                model_digest=one.model_digest,
+                reason="",
+                payload=seal_template(self._cipher, one),
+            )
+            for one in templates
+        ]
 
 
 class _Decoy:
@@ -66,9 +115,6 @@ class _Decoy:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-
-    def person(self) -> Person:
-        return self.model.identity.fit_template(Template.from_bytes(self._stored))
 
     def score(self, generator: np.random.Generator, probe: NDArray[np.float32]) -> float:
         identity = self.model.identity
@@ -82,15 +128,14 @@ class _Decoy:
     def _quantiles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return impostor_quantiles(self.model.policy)
 
-    @cached_property
-    def _stored(self) -> bytes:
-        """A template with as many references as people are often enrolled with, in its stored form."""
+    def template(self, points: int) -> Template:
+        """A template with as many references as people are often enrolled with, of so many points if they have any."""
         identity, generator = self.model.identity, np.random.default_rng(0)
         size = self.model.encoder.embedding_size
         capacity = identity.anchors + identity.recent
-        count = max(identity.minimum, min(_LEAST_REFERENCES, capacity or _LEAST_REFERENCES))
+        count = max(identity.minimum, min(_REFERENCES, capacity or _REFERENCES))
         vectors = identity.background.mean + 0.1 * generator.standard_normal((count, identity.vector))
-        rows = np.hstack([vectors, self._traces(count, size - identity.vector)]).astype(np.float32)
+        rows = np.hstack([vectors, self._traces(count, size - identity.vector, points)]).astype(np.float32)
         compact = identity.limit is not None
         template = Template.empty(
             "",
@@ -102,16 +147,16 @@ class _Decoy:
             compact=compact,
         )
         if compact:
-            return template.with_moments_of(rows[:, : identity.vector], now=_EPOCH).to_bytes()
-        return template.with_references(rows, anchors_capacity=count, recent_capacity=0, now=_EPOCH).to_bytes()
+            return template.with_moments_of(rows[:, : identity.vector], now=_EPOCH)
+        return template.with_references(rows, anchors_capacity=count, recent_capacity=0, now=_EPOCH)
 
-    def _traces(self, count: int, values: int) -> NDArray[np.float64]:
-        """Pen traces (count, values) of a signature of two seconds, as rows of models that match frames hold them."""
+    def _traces(self, count: int, values: int, points: int) -> NDArray[np.float64]:
+        """Pen traces (count, values) of a signature, as rows of models that match frames hold them."""
         matching = self.model.identity.spec.matching
         if matching is None or not values:
             return np.zeros((count, values))
         frames = values // len(matching.channels)
-        points = min(_TRACE_POINTS, frames)
+        points = min(points, frames)
         t = np.linspace(0.0, 1.0, points)
         traces = np.zeros((count, len(matching.channels), frames))
         for row in range(count):

@@ -24,13 +24,22 @@ class RateLimits:
     Parameters
     ----------
     rate : calls a second, more than 0.
+    what, who : the words for what is counted and for whose it is, for the error.
     clock : seconds of a monotonic clock.
     """
 
     def __init__(
-        self, rate: float, *, clock: Callable[[], float] = time.monotonic, max_callers: int = MAX_CALLERS
+        self,
+        rate: float,
+        what: str = "calls",
+        who: str = "caller",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        max_callers: int = MAX_CALLERS,
     ) -> None:
         self._rate = rate
+        self._what = what
+        self._who = who
         self._burst = max(1.0, BURST_SECONDS * rate)
         self._clock = clock
         self._max_callers = max_callers
@@ -52,7 +61,7 @@ class RateLimits:
                 self._buckets.popitem(last=False)
         if not allowed:
             raise RateLimited(
-                f"more than {self._rate:g} calls a second come from this caller",
+                f"more than {self._rate:g} {self._what} a second come from this {self._who}",
                 fix="wait as long as retry-after says, and send fewer calls at once",
                 retry_after=(1.0 - held) / self._rate,
             )

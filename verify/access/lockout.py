@@ -4,8 +4,11 @@ After `allowed` rejections in a row the next attempt has to wait, each time twic
 
     wait(n) = min( 3600 s, 30 s · 2^(n − allowed) )        after the n-th rejection, n >= allowed
 
-as NIST SP 800-63B, section 5.2.3, asks of biometric verifiers: no more than five failed attempts in a row, then 30
-seconds at least, growing exponentially. An accepted claim starts over, and so do 24 hours without a rejection.
+NIST SP 800-63B asks biometric verifiers without presentation-attack detection for no more than five failed attempts in
+a row, then a delay of at least 30 seconds before each further one: growing exponentially in revision 3 (2017, section
+5.2.3), with an end after 50 in a row in revision 4 (2025, section 3.2.3). The delay here is both; an end there is not,
+because whoever may claim could end anybody's. An accepted claim starts over, and so, which NIST does not say, do 24
+hours without a rejection, and a restart.
 
 Attempts under way count as if they were rejected, so that a hundred claims at once are not a hundred free tries. Names
 are kept as keyed hashes of 16 bytes, in at most `capacity` entries; the one rejected longest ago goes first.

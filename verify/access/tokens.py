@@ -84,6 +84,14 @@ class TokenCheck:
                 raise
             get_logger().error("tokens_not_read", reason=error.reason, message=error.message)
             return
+        for token in listed:
+            if not token.intact:
+                get_logger().error(
+                    "token_changed",
+                    token_id=token.token_id,
+                    advice="the row of the table tokens is "
+                    "not what was written: it opens nothing; find out who can write the database",
+                )
         self._tokens = {token.token_id: token for token in listed}
         self._read_at = started
 

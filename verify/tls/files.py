@@ -59,7 +59,11 @@ class TlsFiles:
             private = serialization.load_pem_private_key(key, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ConfigError(f"{self.key} holds no private key in PEM without a password", field="tls_key") from error
-        if _public(private.public_key()) != _public(first.public_key()):
+        try:
+            certified = _public(first.public_key())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise ConfigError(f"{self.certificate} is for a key of no known kind", field="tls_cert") from error
+        if _public(private.public_key()) != certified:
             raise ConfigError(
                 f"the key in {self.key} is not that of the first certificate in {self.certificate}",
                 field="tls_key",
@@ -72,7 +76,7 @@ class TlsFiles:
         first = _certificates(_read(self.certificate, "tls_cert"), self.certificate, "tls_cert")[0]
         try:
             names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
+        except (x509.ExtensionNotFound, ValueError):
             names = None
         # Names before addresses; one with an asterisk stands for any name in that place.
         ordered = sorted(names or (), key=lambda name: not isinstance(name, x509.DNSName))

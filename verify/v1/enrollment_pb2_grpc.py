@@ -54,6 +54,26 @@ class EnrollmentServiceStub:
                 request_serializer=verify_dot_v1_dot_enrollment__pb2.DeletePersonRequest.SerializeToString,
                 response_deserializer=verify_dot_v1_dot_enrollment__pb2.DeletePersonResponse.FromString,
                 _registered_method=True)
+        self.ListTemplateVersions = channel.unary_unary(
+                '/verify.v1.EnrollmentService/ListTemplateVersions',
+                request_serializer=verify_dot_v1_dot_enrollment__pb2.ListTemplateVersionsRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_enrollment__pb2.ListTemplateVersionsResponse.FromString,
+                _registered_method=True)
+        self.RollbackTemplate = channel.unary_unary(
+                '/verify.v1.EnrollmentService/RollbackTemplate',
+                request_serializer=verify_dot_v1_dot_enrollment__pb2.RollbackTemplateRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_enrollment__pb2.RollbackTemplateResponse.FromString,
+                _registered_method=True)
+        self.ListQuarantine = channel.unary_unary(
+                '/verify.v1.EnrollmentService/ListQuarantine',
+                request_serializer=verify_dot_v1_dot_enrollment__pb2.ListQuarantineRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_enrollment__pb2.ListQuarantineResponse.FromString,
+                _registered_method=True)
+        self.ResolveQuarantine = channel.unary_unary(
+                '/verify.v1.EnrollmentService/ResolveQuarantine',
+                request_serializer=verify_dot_v1_dot_enrollment__pb2.ResolveQuarantineRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_enrollment__pb2.ResolveQuarantineResponse.FromString,
+                _registered_method=True)
 
 
 class EnrollmentServiceServicer:
@@ -88,6 +108,34 @@ class EnrollmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTemplateVersions(self, request, context):
+        """The versions of a template that are kept, without the biometric content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackTemplate(self, request, context):
+        """Gives a template an earlier content again, as a new version and with an empty quarantine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQuarantine(self, request, context):
+        """Accepted probes that wait to become references, in a collection that adapts its templates.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveQuarantine(self, request, context):
+        """Decides over one of them before its time: a reference now, if it passes the rule (else CANDIDATE_UNFIT), or never.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnrollmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -110,6 +158,26 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.DeletePerson,
                     request_deserializer=verify_dot_v1_dot_enrollment__pb2.DeletePersonRequest.FromString,
                     response_serializer=verify_dot_v1_dot_enrollment__pb2.DeletePersonResponse.SerializeToString,
+            ),
+            'ListTemplateVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTemplateVersions,
+                    request_deserializer=verify_dot_v1_dot_enrollment__pb2.ListTemplateVersionsRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_enrollment__pb2.ListTemplateVersionsResponse.SerializeToString,
+            ),
+            'RollbackTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackTemplate,
+                    request_deserializer=verify_dot_v1_dot_enrollment__pb2.RollbackTemplateRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_enrollment__pb2.RollbackTemplateResponse.SerializeToString,
+            ),
+            'ListQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuarantine,
+                    request_deserializer=verify_dot_v1_dot_enrollment__pb2.ListQuarantineRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_enrollment__pb2.ListQuarantineResponse.SerializeToString,
+            ),
+            'ResolveQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveQuarantine,
+                    request_deserializer=verify_dot_v1_dot_enrollment__pb2.ResolveQuarantineRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_enrollment__pb2.ResolveQuarantineResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -220,6 +288,114 @@ class EnrollmentService:
             '/verify.v1.EnrollmentService/DeletePerson',
             verify_dot_v1_dot_enrollment__pb2.DeletePersonRequest.SerializeToString,
             verify_dot_v1_dot_enrollment__pb2.DeletePersonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTemplateVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/verify.v1.EnrollmentService/ListTemplateVersions',
+            verify_dot_v1_dot_enrollment__pb2.ListTemplateVersionsRequest.SerializeToString,
+            verify_dot_v1_dot_enrollment__pb2.ListTemplateVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/verify.v1.EnrollmentService/RollbackTemplate',
+            verify_dot_v1_dot_enrollment__pb2.RollbackTemplateRequest.SerializeToString,
+            verify_dot_v1_dot_enrollment__pb2.RollbackTemplateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/verify.v1.EnrollmentService/ListQuarantine',
+            verify_dot_v1_dot_enrollment__pb2.ListQuarantineRequest.SerializeToString,
+            verify_dot_v1_dot_enrollment__pb2.ListQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/verify.v1.EnrollmentService/ResolveQuarantine',
+            verify_dot_v1_dot_enrollment__pb2.ResolveQuarantineRequest.SerializeToString,
+            verify_dot_v1_dot_enrollment__pb2.ResolveQuarantineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from verify.v1 import sample_pb2 as verify_dot_v1_dot_sample__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15verify/v1/model.proto\x12\tverify.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16verify/v1/sample.proto\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.verify.v1.Model\"\xae\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\x16\n\x0e\x65mbedding_size\x18\x04 \x01(\x05\x12\x11\n\tpolicy_id\x18\x05 \x01(\t\x12\x13\n\x0btarget_fars\x18\x06 \x03(\x01\x12\x1a\n\x12\x64\x65\x66\x61ult_target_far\x18\x07 \x01(\x01\"b\n\x10GetPolicyRequest\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12\'\n\nfused_with\x18\x02 \x03(\x0e\x32\x13.verify.v1.Modality\"6\n\x11GetPolicyResponse\x12!\n\x06policy\x18\x01 \x01(\x0b\x32\x11.verify.v1.Policy\"\xb2\x03\n\x06Policy\x12\x11\n\tpolicy_id\x18\x01 \x01(\t\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12+\n\x07\x63reated\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63orpus\x18\x05 \x01(\t\x12\x15\n\rcorpus_digest\x18\x06 \x01(\t\x12\x15\n\rcorpus_people\x18\x07 \x01(\x05\x12\x10\n\x08impostor\x18\x08 \x01(\t\x12\x12\n\nreferences\x18\t \x01(\x05\x12\x16\n\x0egenuine_trials\x18\n \x01(\x03\x12\x17\n\x0fimpostor_trials\x18\x0b \x01(\x03\x12\x17\n\x0finterval_method\x18\x0c \x01(\t\x12\x1b\n\x13interval_confidence\x18\r \x01(\x01\x12\x1a\n\x12\x64\x65\x66\x61ult_target_far\x18\x0e \x01(\x01\x12\"\n\x04rows\x18\x0f \x03(\x0b\x32\x14.verify.v1.PolicyRow\x12 \n\x05parts\x18\x10 \x03(\x0b\x32\x11.verify.v1.Policy\"\x90\x01\n\tPolicyRow\x12\x12\n\ntarget_far\x18\x01 \x01(\x01\x12\x11\n\tthreshold\x18\x02 \x01(\x01\x12%\n\x0c\x61\x63hieved_far\x18\x03 \x01(\x0b\x32\x0f.verify.v1.Rate\x12\x1c\n\x03\x66rr\x18\x04 \x01(\x0b\x32\x0f.verify.v1.Rate\x12\x17\n\x0f\x62\x65yond_evidence\x18\x05 \x01(\x08\"0\n\x04Rate\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x32\xa1\x01\n\x0cModelService\x12I\n\nListModels\x12\x1c.verify.v1.ListModelsRequest\x1a\x1d.verify.v1.ListModelsResponse\x12\x46\n\tGetPolicy\x12\x1b.verify.v1.GetPolicyRequest\x1a\x1c.verify.v1.GetPolicyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15verify/v1/model.proto\x12\tverify.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16verify/v1/sample.proto\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.verify.v1.Model\"\xc0\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\x16\n\x0e\x65mbedding_size\x18\x04 \x01(\x05\x12\x11\n\tpolicy_id\x18\x05 \x01(\t\x12\x13\n\x0btarget_fars\x18\x06 \x03(\x01\x12\x1a\n\x12\x64\x65\x66\x61ult_target_far\x18\x07 \x01(\x01\x12\x10\n\x08retiring\x18\x08 \x01(\x08\"y\n\x10GetPolicyRequest\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12\'\n\nfused_with\x18\x02 \x03(\x0e\x32\x13.verify.v1.Modality\x12\x15\n\rmodel_digests\x18\x03 \x03(\t\"6\n\x11GetPolicyResponse\x12!\n\x06policy\x18\x01 \x01(\x0b\x32\x11.verify.v1.Policy\"\xb2\x03\n\x06Policy\x12\x11\n\tpolicy_id\x18\x01 \x01(\t\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12+\n\x07\x63reated\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63orpus\x18\x05 \x01(\t\x12\x15\n\rcorpus_digest\x18\x06 \x01(\t\x12\x15\n\rcorpus_people\x18\x07 \x01(\x05\x12\x10\n\x08impostor\x18\x08 \x01(\t\x12\x12\n\nreferences\x18\t \x01(\x05\x12\x16\n\x0egenuine_trials\x18\n \x01(\x03\x12\x17\n\x0fimpostor_trials\x18\x0b \x01(\x03\x12\x17\n\x0finterval_method\x18\x0c \x01(\t\x12\x1b\n\x13interval_confidence\x18\r \x01(\x01\x12\x1a\n\x12\x64\x65\x66\x61ult_target_far\x18\x0e \x01(\x01\x12\"\n\x04rows\x18\x0f \x03(\x0b\x32\x14.verify.v1.PolicyRow\x12 \n\x05parts\x18\x10 \x03(\x0b\x32\x11.verify.v1.Policy\"\x90\x01\n\tPolicyRow\x12\x12\n\ntarget_far\x18\x01 \x01(\x01\x12\x11\n\tthreshold\x18\x02 \x01(\x01\x12%\n\x0c\x61\x63hieved_far\x18\x03 \x01(\x0b\x32\x0f.verify.v1.Rate\x12\x1c\n\x03\x66rr\x18\x04 \x01(\x0b\x32\x0f.verify.v1.Rate\x12\x17\n\x0f\x62\x65yond_evidence\x18\x05 \x01(\x08\"0\n\x04Rate\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x32\xa1\x01\n\x0cModelService\x12I\n\nListModels\x12\x1c.verify.v1.ListModelsRequest\x1a\x1d.verify.v1.ListModelsResponse\x12\x46\n\tGetPolicy\x12\x1b.verify.v1.GetPolicyRequest\x1a\x1c.verify.v1.GetPolicyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,17 +38,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMODELSRESPONSE']._serialized_start=114
   _globals['_LISTMODELSRESPONSE']._serialized_end=168
   _globals['_MODEL']._serialized_start=171
-  _globals['_MODEL']._serialized_end=345
-  _globals['_GETPOLICYREQUEST']._serialized_start=347
-  _globals['_GETPOLICYREQUEST']._serialized_end=445
-  _globals['_GETPOLICYRESPONSE']._serialized_start=447
-  _globals['_GETPOLICYRESPONSE']._serialized_end=501
-  _globals['_POLICY']._serialized_start=504
-  _globals['_POLICY']._serialized_end=938
-  _globals['_POLICYROW']._serialized_start=941
-  _globals['_POLICYROW']._serialized_end=1085
-  _globals['_RATE']._serialized_start=1087
-  _globals['_RATE']._serialized_end=1135
-  _globals['_MODELSERVICE']._serialized_start=1138
-  _globals['_MODELSERVICE']._serialized_end=1299
+  _globals['_MODEL']._serialized_end=363
+  _globals['_GETPOLICYREQUEST']._serialized_start=365
+  _globals['_GETPOLICYREQUEST']._serialized_end=486
+  _globals['_GETPOLICYRESPONSE']._serialized_start=488
+  _globals['_GETPOLICYRESPONSE']._serialized_end=542
+  _globals['_POLICY']._serialized_start=545
+  _globals['_POLICY']._serialized_end=979
+  _globals['_POLICYROW']._serialized_start=982
+  _globals['_POLICYROW']._serialized_end=1126
+  _globals['_RATE']._serialized_start=1128
+  _globals['_RATE']._serialized_end=1176
+  _globals['_MODELSERVICE']._serialized_start=1179
+  _globals['_MODELSERVICE']._serialized_end=1340
 # @@protoc_insertion_point(module_scope)

@@ -21,7 +21,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "modality", "model_digest", "embedding_size", "policy_id", "target_fars", "default_target_far")
+    __slots__ = ("name", "modality", "model_digest", "embedding_size", "policy_id", "target_fars", "default_target_far", "retiring")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class Model(_message.Message):
     POLICY_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_FARS_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
+    RETIRING_FIELD_NUMBER: _ClassVar[int]
     name: str
     modality: _sample_pb2.Modality
     model_digest: str
@@ -36,15 +37,18 @@ class Model(_message.Message):
     policy_id: str
     target_fars: _containers.RepeatedScalarFieldContainer[float]
     default_target_far: float
-    def __init__(self, name: _Optional[str] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., model_digest: _Optional[str] = ..., embedding_size: _Optional[int] = ..., policy_id: _Optional[str] = ..., target_fars: _Optional[_Iterable[float]] = ..., default_target_far: _Optional[float] = ...) -> None: ...
+    retiring: bool
+    def __init__(self, name: _Optional[str] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., model_digest: _Optional[str] = ..., embedding_size: _Optional[int] = ..., policy_id: _Optional[str] = ..., target_fars: _Optional[_Iterable[float]] = ..., default_target_far: _Optional[float] = ..., retiring: _Optional[bool] = ...) -> None: ...
 
 class GetPolicyRequest(_message.Message):
-    __slots__ = ("modality", "fused_with")
+    __slots__ = ("modality", "fused_with", "model_digests")
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     FUSED_WITH_FIELD_NUMBER: _ClassVar[int]
+    MODEL_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     modality: _sample_pb2.Modality
     fused_with: _containers.RepeatedScalarFieldContainer[_sample_pb2.Modality]
-    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., fused_with: _Optional[_Iterable[_Union[_sample_pb2.Modality, str]]] = ...) -> None: ...
+    model_digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., fused_with: _Optional[_Iterable[_Union[_sample_pb2.Modality, str]]] = ..., model_digests: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetPolicyResponse(_message.Message):
     __slots__ = ("policy",)

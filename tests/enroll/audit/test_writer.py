@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from threading import Event
+from threading import Event, get_ident
 
 import pytest
 from sqlalchemy import Connection, update
@@ -199,3 +199,72 @@ Thread(target=work, args=(8,)).run()
     with database.writing() as connection:
         AuditLog(AuditKeys.derive(b"k" * 32)).append(connection, numbered(0))
     assert check().intact
+
+
+def test_whoever_is_alone_records_on_its_own_thread_and_is_done(
+    log: AuditLog, database: Database, check: Check
+) -> None:
+    threads: list[int] = []
+
+    @contextmanager
+    def noted() -> Iterator[Connection]:
+        threads.append(get_ident())
+        with database.writing() as connection:
+            yield connection
+
+    writer = AuditWriter(log, noted)
+    recorded = writer.record(numbered(1))
+    assert recorded.done()
+    assert recorded.exception() is None
+    assert threads == [get_ident()]
+    writer.submit(numbered(2)).result(60)
+    assert threads[1] != get_ident()
+    writer.record(numbered(3)).result(60)
+    writer.close()
+    assert check(log.confirmed) == Checked(1 + 3, log.confirmed, ())
+    with pytest.raises(StoreUnavailable):
+        writer.record(numbered(4))
+
+
+def test_whoever_records_while_another_does_joins_the_next_commit(
+    log: AuditLog, gate: Gate, writer: AuditWriter, check: Check
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(writer.record, numbered(0))
+        assert gate.entered.wait(60)
+        # The first one's thread is at the gate; nobody waits with it.
+        others = [writer.record(numbered(number)) for number in range(1, 6)]
+        assert not any(future.done() for future in others)
+        gate.open.set()
+        assert first.result(60).done()
+        for future in others:
+            future.result(60)
+    assert gate.begun == 2
+    assert check(log.confirmed) == Checked(1 + 6, log.confirmed, ())
+
+
+def test_who_records_alone_is_told_what_went_wrong_and_the_writer_goes_on(
+    log: AuditLog, gate: Gate, writer: AuditWriter, check: Check
+) -> None:
+    gate.open.set()
+    gate.error = StoreUnavailable("the disk is full")
+    failed = writer.record(numbered(1))
+    with pytest.raises(StoreUnavailable, match="full"):
+        failed.result(0)
+    gate.error = None
+    assert writer.record(numbered(2)).exception(0) is None
+    writer.submit(numbered(3)).result(60)
+    assert check(log.confirmed) == Checked(1 + 2, log.confirmed, ())
+
+
+def test_closing_waits_for_whoever_records(log: AuditLog, gate: Gate, check: Check) -> None:
+    writer = AuditWriter(log, gate.transaction)
+    with ThreadPoolExecutor(2) as pool:
+        recording = pool.submit(writer.record, numbered(1))
+        assert gate.entered.wait(60)
+        closing = pool.submit(writer.close)
+        assert not closing.done()
+        gate.open.set()
+        assert recording.result(60).exception(0) is None
+        closing.result(60)
+    assert check(log.confirmed) == Checked(1 + 1, log.confirmed, ())

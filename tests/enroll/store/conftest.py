@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from encode.sample import Modality
-from enroll.keys.file import new_key
 from enroll.keys.providers import KeySource
-from enroll.stores import schema_version
-from enroll.stores.opening import StorePlace, open_sql_store, upgradable
+from enroll.stores.memory import MemoryStore
+from enroll.stores.opening import StorePlace, open_sql_store
 from enroll.stores.sql import SqlStore
+from enroll.stores.store import TemplateStore
 from enroll.template import Template
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
@@ -46,12 +46,9 @@ def sqlite_place(tmp_path: Path) -> StorePlace:
 
 
 @pytest.fixture
-def postgres_place(postgres: Callable[[], str]) -> StorePlace:
+def postgres_place(new_postgres_place: Callable[[], StorePlace]) -> StorePlace:
     """Two empty databases, one for the data and one for the keys, brought to this release's schema."""
-    place = StorePlace(postgres(), postgres(), KeySource(secret=new_key()))
-    with upgradable(place) as (database, keys):
-        schema_version.upgrade(database, keys)
-    return place
+    return new_postgres_place()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -72,6 +69,17 @@ def open_store(clock: Clock) -> Iterator[OpenStore]:
             return store
 
         yield build
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[TemplateStore]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        opened: TemplateStore = MemoryStore(clock=clock)
+    else:
+        opened = open_sql_store(request.getfixturevalue(f"{request.param}_place"), clock=clock)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

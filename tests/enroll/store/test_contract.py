@@ -1,7 +1,6 @@
 """What every template store must do, run against each of them."""
 
 import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,22 +9,10 @@ import pytest
 
 from encode.errors import PersonUnknown, RequestIdReused, VersionConflict
 from encode.sample import Modality
-from enroll.stores.memory import MemoryStore
-from enroll.stores.opening import open_sql_store
 from enroll.stores.store import REQUEST_RETENTION, Request, TemplateStore, require_person
 from enroll.template import Template
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, clock: Callable[[], datetime]) -> Iterator[TemplateStore]:
-    if request.param == "memory":
-        opened: TemplateStore = MemoryStore(clock=clock)
-    else:
-        opened = open_sql_store(request.getfixturevalue(f"{request.param}_place"), clock=clock)
-    yield opened
-    opened.close()
 
 
 def template(person: str = "ada", modality: Modality = Modality.FACE, collection: str = "staff") -> Template:

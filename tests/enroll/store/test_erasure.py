@@ -7,18 +7,21 @@ the person.
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from encode.errors import RequestIdReused, StoreCorrupt, StoreUnavailable, VersionConflict
+from encode.sample import Modality
 from enroll.keys.envelope import KEY_BYTES, OVERHEAD, Cipher, NotSealedSo
 from enroll.keys.file import read_key_file
 from enroll.keys.ring import LocalKey
+from enroll.stores.collection import CollectionSettings
+from enroll.stores.kept_samples import KeptSample
 from enroll.stores.opening import StorePlace
-from enroll.stores.schema import people, remembered_requests, shredding
+from enroll.stores.schema import people, remembered_requests, samples, shredding, template_versions, templates
 from enroll.stores.sealed import open_state
 from enroll.stores.sql import SqlStore
 from enroll.stores.sqlite import SqliteDatabase
@@ -31,6 +34,7 @@ Make = Callable[..., Template]
 ENROLL = Request("staff", "enroll ada", "Enroll", b"1" * 32)
 ERASE = Request("staff", "erase ada", "DeletePerson", b"2" * 32)
 WRAPPED = KEY_BYTES + OVERHEAD
+SAMPLE = KeptSample(Modality.FACE, b"the very picture of Ada" * 9, datetime(2025, 3, 1, tzinfo=UTC))
 
 
 def data_keys_in(files: Iterable[Path], refs: Iterable[str], keys: Iterable[LocalKey]) -> dict[str, set[bytes]]:
@@ -64,9 +68,19 @@ def test_no_file_and_no_backup_holds_anything_that_opens(
     sqlite_place: StorePlace, open_store: Open, make_template: Make, tmp_path: Path
 ) -> None:
     store = open_store(sqlite_place)
-    ada = make_template("ada lovelace")
-    store.save([ada], answer=b"what the answer told", request=ENROLL)
-    store.save([make_template("bob", seed=8)], answer=b"", request=None)
+    store.configure("staff", CollectionSettings(keep_samples=True))
+    first = make_template("ada lovelace")
+    store.save([first], answer=b"what the answer told", request=ENROLL, samples=[SAMPLE])
+    ada = make_template("ada lovelace", before=first)
+    store.save([ada], answer=b"", request=None, samples=[SAMPLE])
+    store.save([make_template("bob", seed=8)], answer=b"", request=None, samples=[SAMPLE])
+    with store.database.reading() as connection:
+        theirs = [
+            payload
+            for table in (templates, template_versions, samples)
+            for payload in connection.execute(select(table.c.payload).where(table.c.person == "ada lovelace")).scalars()
+        ]
+    assert len(theirs) == 4
     refs = [ref_of(store, "ada lovelace"), ref_of(store, "bob")]
     keys = local_keys(sqlite_place)
     live = Path(sqlite_place.database).parent
@@ -75,6 +89,8 @@ def test_no_file_and_no_backup_holds_anything_that_opens(
     store.database.copy_to(backup)
 
     before = data_keys_in(live.iterdir(), refs, keys)
+    everything = b"".join(file.read_bytes() for file in live.iterdir())
+    assert all(payload[:40] in everything for payload in theirs), "the scan does not find what is there"
     assert [len(before[ref]) for ref in refs] == [1, 1], "the scan does not find what is there"
     assert data_keys_in([backup], refs, keys) == {ref: set() for ref in refs}, "a backup holds data keys"
 
@@ -83,6 +99,8 @@ def test_no_file_and_no_backup_holds_anything_that_opens(
     assert [len(after[ref]) for ref in refs] == [0, 1]
     everything = b"".join(file.read_bytes() for file in live.iterdir())
     assert b"ada lovelace" not in everything
+    # Neither the template and the version before it nor the samples, sealed as they were.
+    assert [payload for payload in theirs if payload[:40] in everything or payload[-40:] in everything] == []
     store.close()
     assert data_keys_in([*live.iterdir(), backup], refs, keys)[refs[0]] == set()
 
@@ -92,7 +110,8 @@ def test_no_file_and_no_backup_holds_anything_that_opens(
     with kept.reading() as connection:
         row = connection.execute(select(people).where(people.c.person == "ada lovelace")).one()
     kept.close()
-    assert open_state(Cipher(data_key), row.collection, row.person, row.revision, row.state)
+    [held] = open_state(Cipher(data_key), row.collection, row.person, row.revision, row.state).values()
+    assert (held.oldest, held.version, len(held.samples)) == (1, 2, 2)
     for key in after[refs[1]]:
         with pytest.raises(StoreCorrupt):
             open_state(Cipher(key), row.collection, row.person, row.revision, row.state)
@@ -102,11 +121,20 @@ def test_nothing_in_the_clear_ever_reaches_a_file(
     sqlite_place: StorePlace, open_store: Open, make_template: Make
 ) -> None:
     store = open_store(sqlite_place)
+    store.configure("staff", CollectionSettings(keep_samples=True))
     ada = make_template("ada")
-    store.save([ada], answer=b"what the answer told", request=ENROLL)
+    store.save([ada], answer=b"what the answer told", request=ENROLL, samples=[SAMPLE])
+    store.save([make_template("ada", before=ada)], answer=b"", request=None)
     everything = b"".join(file.read_bytes() for file in Path(sqlite_place.database).parent.iterdir())
     values = ada.references.astype("<f4").tobytes()
-    for secret in (values[:16], values[-16:], b"what the answer told", ENROLL.body_digest, b"enroll ada"):
+    for secret in (
+        values[:16],
+        values[-16:],
+        SAMPLE.payload,
+        b"what the answer told",
+        ENROLL.body_digest,
+        b"enroll ada",
+    ):
         assert secret not in everything
 
 
@@ -146,6 +174,33 @@ def test_what_was_asked_of_an_erased_person_cannot_be_confirmed_by_guessing(
     with pytest.raises(RequestIdReused, match="erased since"):
         store.recorded(ENROLL)
     assert store.recorded(ERASE) == b"receipt"
+
+
+def test_samples_that_are_dropped_leave_no_bytes_behind(
+    sqlite_place: StorePlace, open_store: Open, make_template: Make
+) -> None:
+    store = open_store(sqlite_place)
+    store.configure("staff", CollectionSettings(keep_samples=True))
+    first = make_template("ada")
+    store.save([first], answer=b"", request=None, samples=[SAMPLE])
+    second = make_template("ada", before=first)
+
+    def sealed() -> set[bytes]:
+        with store.database.reading() as connection:
+            return set(connection.execute(select(samples.c.payload)).scalars())
+
+    def in_files(payloads: set[bytes]) -> list[bytes]:
+        everything = b"".join(file.read_bytes() for file in Path(sqlite_place.database).parent.iterdir())
+        return [payload for payload in payloads if payload[:40] in everything or payload[-40:] in everything]
+
+    replaced = sealed()
+    assert len(in_files(replaced)) == 1
+    store.save([second], answer=b"", request=None, samples=[SAMPLE], drop_samples=True)
+    assert in_files(replaced) == []
+    kept = sealed()
+    assert len(in_files(kept)) == 1
+    assert store.drop_samples("staff") == 1
+    assert in_files(kept) == []
 
 
 @pytest.mark.parametrize("by", ["the repeated call", "the next start"])

@@ -3,12 +3,13 @@
 import base64
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from encode.errors import ConfigError, StoreKeyMissing, StoreUnavailable
 from enroll.keys.envelope import Cipher, NotSealedSo
@@ -65,6 +66,22 @@ def test_no_representation_shows_a_key(sqlite_place: StorePlace, open_store: Ope
     assert secret not in repr(KeySource(secret=secret))
     made = open_store(sqlite_place).keys.create()
     assert repr(made.key) not in repr(made)
+
+
+def test_a_key_read_while_it_is_destroyed_is_not_remembered(sqlite_place: StorePlace, open_store: Open) -> None:
+    keys = open_store(sqlite_place).keys
+    ref, writing = keys.create().ref, keys.database.writing
+
+    @contextmanager
+    def read_before() -> Iterator[Connection]:
+        assert keys.get(ref) is not None
+        with writing() as connection:
+            yield connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys.database, "writing", read_before)
+        keys.destroy([ref])
+    assert keys.get(ref) is None
 
 
 def test_a_key_file_is_made_for_its_owner_alone_and_never_replaced(tmp_path: Path) -> None:

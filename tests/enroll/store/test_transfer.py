@@ -112,7 +112,7 @@ def with_a_changed_person(text: list[str]) -> list[str]:
 
 
 def of_another_version(text: list[str]) -> list[str]:
-    return [text[0].replace('"version":1', '"version":2'), *text[1:]]
+    return [text[0].replace('"version":2', '"version":3'), *text[1:]]
 
 
 def empty(text: list[str]) -> list[str]:
@@ -152,6 +152,20 @@ def test_damaged_people_are_counted_and_left_out(store: SqlStore, tmp_path: Path
     assert import_people(store.database, store.keys, tmp_path / "people.export") == Imported(added=2, corrupt=1)
 
 
+def test_the_key_of_a_damaged_person_is_not_left_behind(
+    store: SqlStore, place: StorePlace, open_store: Open, tmp_path: Path
+) -> None:
+    """It would open backups of somebody whom the target does not know, and so cannot erase."""
+    with store.database.writing() as connection:
+        connection.execute(update(people).where(people.c.person == "ada").values(state=b"\x01" + bytes(60)))
+    export_people(store.database, store.keys, tmp_path / "people.export", with_keys=True)
+    secret = place.keys.secret or (place.default_key_file or Path()).read_text().splitlines()[-1]
+    target = open_store(StorePlace(str(tmp_path / "b.sqlite"), None, KeySource(secret=secret)))
+    result = import_people(target.database, target.keys, tmp_path / "people.export")
+    assert result == Imported(added=2, corrupt=1)
+    assert target.keys.in_use() == {target.keys.current_key_id(): 3}  # two people's and the store's own
+
+
 def test_a_file_that_is_there_is_not_written_over(store: SqlStore, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("precious")
     with pytest.raises(StoreUnavailable, match="File exists"):
@@ -176,6 +190,18 @@ def backup(sqlite_place: StorePlace, open_store: Open, make_template: Make, tmp_
     store.save([make_template("dora")], answer=b"", request=None)
     store.close()
     return tmp_path / "backup.sqlite"
+
+
+def test_a_database_that_somebody_has_open_is_not_replaced(
+    sqlite_place: StorePlace, backup: Path, open_store: Open, make_template: Make
+) -> None:
+    store = open_store(sqlite_place)
+    store.save([make_template(person="since")], answer=b"", request=None)
+    with pytest.raises(StoreUnavailable, match="in use"):
+        restore_file(sqlite_place, backup)
+    assert store.get("staff", "since")
+    store.close()
+    restore_file(sqlite_place, backup)
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -58,7 +58,7 @@ def shape(decision: Decision) -> object:
     return replace(
         decision,
         score=0.0,
-        concealed=frozenset(),
+        truth=None,
         modalities=tuple(replace(part, llr=None if part.llr is None else 0.0) for part in decision.modalities),
         samples=tuple(replace(sample, llr=None if sample.llr is None else 0.0) for sample in decision.samples),
     )
@@ -96,7 +96,9 @@ def test_a_modality_that_nobody_is_enrolled_in_never_leads_to_acceptance(
         decision = claims.verify("staff", "face", [face(1, shot), signature(shot)], 0.1)
         assert not decision.accepted
         assert decision.score < decision.threshold
-        assert decision.concealed == {Modality.SIGNATURE}
+        assert decision.truth is not None
+        statuses = {part.modality: part.status for part in decision.truth.modalities}
+        assert statuses == {Modality.FACE: Status.USED, Modality.SIGNATURE: Status.NOT_ENROLLED}
 
 
 def test_whoever_may_enroll_is_told_the_truth(claims: Claims, face: Face, signature: Signature) -> None:

@@ -26,7 +26,8 @@ Face = Callable[..., ImageSample]
 @pytest.fixture
 def empty(tmp_path: Path) -> TokenStore:
     """A store in which no token was ever made."""
-    return TokenStore(open_sql_store(StorePlace(str(tmp_path / "empty.sqlite"))).database)
+    store = open_sql_store(StorePlace(str(tmp_path / "empty.sqlite")))
+    return TokenStore(store.database, store.keys)
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_service_with_both_serves_who_has_both(
     from verify.client_channel import ClientTls
 
     store = open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))
-    token, _ = TokenStore(store.database).create("root", EVERYTHING, lifetime=None)
+    token, _ = TokenStore(store.database, store.keys).create("root", EVERYTHING, lifetime=None)
     settings = ServiceSettings.model_validate({"host": EVERYWHERE, "port": 0, **pair})
     with serving(models, store, settings) as bound:
         address = f"127.0.0.1:{bound.rsplit(':', 1)[1]}"

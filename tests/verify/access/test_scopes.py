@@ -1,7 +1,8 @@
 """Each scope against each RPC, over a real server, in one collection, in another, and in all."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -12,8 +13,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from encode.errors import ScopeMissing
-from encode.sample import ImageSample
+from encode.sample import ImageSample, Modality
 from enroll.access.grants import Scope
+from enroll.access.tokens import TokenStore
+from enroll.stores.sql import SqlStore
 from verify.access.scopes import RULES, Access, rule_of
 from verify.client import Client
 from verify.v1 import enrollment_pb2, model_pb2, verification_pb2
@@ -35,6 +38,10 @@ OPENED_BY = {
     "/verify.v1.EnrollmentService/GetPerson": {"enroll"},
     "/verify.v1.EnrollmentService/ListPersons": {"admin"},
     "/verify.v1.EnrollmentService/DeletePerson": {"admin"},
+    "/verify.v1.EnrollmentService/ListTemplateVersions": {"admin"},
+    "/verify.v1.EnrollmentService/RollbackTemplate": {"admin"},
+    "/verify.v1.EnrollmentService/ListQuarantine": {"admin"},
+    "/verify.v1.EnrollmentService/ResolveQuarantine": {"admin"},
     "/verify.v1.ModelService/ListModels": {"verify", "enroll", "admin"},
     "/verify.v1.ModelService/GetPolicy": {"verify", "enroll", "admin"},
 }
@@ -117,6 +124,15 @@ def fresh_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("verify.access.tokens.FRESH_SECONDS", 0.0)
 
 
+@pytest.fixture(scope="module")
+def invalid(sql_store: SqlStore, make_token: MakeToken) -> dict[str, str]:
+    """Tokens that could do everything once."""
+    all_scopes = ("verify:*", "enroll:*", "admin:*")
+    expired, revoked = make_token(*all_scopes, lifetime=timedelta(seconds=-1)), make_token(*all_scopes)
+    TokenStore(sql_store.database, sql_store.keys).revoke(revoked.split("_")[1])
+    return {"expired": expired, "revoked": revoked}
+
+
 def wait_until_known(channel: grpc.Channel, token: str) -> None:
     name = "/verify.v1.ModelService/ListModels"
     while code_of_call(channel, name, bearer(token)) is grpc.StatusCode.UNAUTHENTICATED:
@@ -125,10 +141,16 @@ def wait_until_known(channel: grpc.Channel, token: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize(
-    "kind", ["none", "forged secret", "unknown id", "cut", "empty", "basic", "twice", "in capitals"]
+    "kind",
+    ["none", "forged secret", "unknown id", "cut", "empty", "basic", "twice", "in capitals", "expired", "revoked"],
 )
 def test_without_a_valid_token_nothing_is_opened(
-    channel: grpc.Channel, everything: str, fresh_tokens: None, name: str, kind: str
+    channel: grpc.Channel,
+    everything: str,
+    invalid: Mapping[str, str],
+    fresh_tokens: None,
+    name: str,
+    kind: str,
 ) -> None:
     forged = everything[:-1] + ("0" if everything[-1] != "0" else "1")
     metadata = {
@@ -140,6 +162,8 @@ def test_without_a_valid_token_nothing_is_opened(
         "basic": [("authorization", f"Basic {everything}")],
         "twice": [bearer(everything), bearer(everything)],
         "in capitals": [bearer(everything.upper())],
+        "expired": [bearer(invalid["expired"])],
+        "revoked": [bearer(invalid["revoked"])],
     }[kind]
     assert code_of_call(channel, name, *metadata) is grpc.StatusCode.UNAUTHENTICATED
     assert code_of_call(channel, name, bearer(everything)) is not grpc.StatusCode.UNAUTHENTICATED
@@ -175,6 +199,10 @@ def test_a_refusal_does_not_tell_whether_the_person_or_the_collection_exists(
                 lambda: client.delete_person(collection, person),  # noqa: B023
                 lambda: list(client.list_persons(collection)),  # noqa: B023
                 lambda: client.enroll(collection, person, [face(1)]),  # noqa: B023
+                lambda: client.list_template_versions(collection, person, Modality.FACE),  # noqa: B023
+                lambda: client.rollback_template(collection, person, Modality.FACE, 1),  # noqa: B023
+                lambda: list(client.list_quarantine(collection)),  # noqa: B023
+                lambda: client.resolve_quarantine(collection, person, Modality.FACE, approve=True),  # noqa: B023
             ):
                 with pytest.raises(ScopeMissing) as caught:
                     call()

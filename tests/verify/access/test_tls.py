@@ -49,6 +49,21 @@ def test_only_who_trusts_the_certificate_and_speaks_tls_gets_through(
         assert not reaches(address, ClientTls(pair.certificate))  # TLS to a plaintext port
 
 
+@pytest.mark.parametrize(
+    ("trusts_other", "told"), [(True, "its certificate is not trusted"), (False, "--tls-ca if it")]
+)
+def test_who_does_not_get_through_for_tls_is_told_so(
+    models: Mapping[Modality, Model], make_pair: MakePair, trusts_other: bool, told: str
+) -> None:
+    tls = ClientTls(make_pair("other").certificate) if trusts_other else None
+    with (
+        serving(models, MemoryStore(), settings_of(make_pair("service"))) as address,
+        Client(address, tls=tls, timeout=5) as client,
+        pytest.raises(ServiceUnavailable, match=told),
+    ):
+        client.healthy()
+
+
 def test_the_name_asked_for_must_be_the_certificates(
     models: Mapping[Modality, Model], make_pair: MakePair, tmp_path: Path
 ) -> None:
@@ -93,50 +108,6 @@ def test_mutual_tls_lets_in_who_shows_a_certificate_of_the_authority(
     tls = ClientTls(pair.certificate, *(() if mine is None else (mine.certificate, mine.key)))
     with serving(models, MemoryStore(), settings_of(pair, right.client_ca)) as address:
         assert reaches(address, tls) == (shown == "right")
-
-
-@pytest.fixture
-def client_pair(tmp_path: Path) -> Callable[..., TlsFiles]:
-    """``client_pair("name")``: a caller's certificate and key, and in `client_ca` the authority that signed it."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    def make(name: str) -> TlsFiles:
-        now = datetime.now(UTC)
-        authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"authority of {name}")])
-        begun = (
-            x509.CertificateBuilder()
-            .issuer_name(authority)
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=1))
-        )
-        root = (
-            begun.subject_name(authority)
-            .serial_number(1)
-            .public_key(authority_key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(authority_key, hashes.SHA256())
-        )
-        leaf = (
-            begun.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .serial_number(2)
-            .public_key(key.public_key())
-            .sign(authority_key, hashes.SHA256())
-        )
-        files = TlsFiles(tmp_path / f"{name}.pem", tmp_path / f"{name}.key", tmp_path / f"{name}-ca.pem")
-        files.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
-        files.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        (tmp_path / f"{name}-ca.pem").write_bytes(root.public_bytes(serialization.Encoding.PEM))
-        return files
-
-    return make
 
 
 def test_a_running_service_takes_up_a_new_pair_without_dropping_connections(

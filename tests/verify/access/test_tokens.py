@@ -2,15 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from encode.errors import FieldInvalid, NotFound, StoreCorrupt, StoreUnavailable, TokenInvalid
-from enroll.access.grants import EVERYTHING, Grant, Grants, Scope
+from encode.errors import FieldInvalid, NotFound, StoreUnavailable, TokenInvalid
+from enroll.access.grants import EVERYTHING, NOTHING, Grant, Grants, Scope
 from enroll.access.tokens import Token, TokenStore, split_token
 from enroll.stores.opening import StorePlace, open_sql_store
 from enroll.stores.sql import SqlStore
@@ -46,6 +49,17 @@ class Failing(TokenStore):
         return super().all()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def sql_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStore]:
+    """Everything here holds in each kind of database."""
+    if request.param == "sqlite":
+        place = StorePlace(str(tmp_path_factory.mktemp("store") / "people.sqlite"))
+    else:
+        place = request.getfixturevalue("new_postgres_place")()
+    with closing(open_sql_store(place)) as store:
+        yield store
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -53,7 +67,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(sql_store: SqlStore, clock: Clock) -> Failing:
-    return Failing(sql_store.database, clock=clock.now)
+    return Failing(sql_store.database, sql_store.keys, clock=clock.now)
 
 
 @pytest.fixture
@@ -138,7 +152,7 @@ def test_without_the_database_what_was_read_counts_for_a_while_and_then_nobody_i
 
 def test_nothing_but_a_hash_of_the_secret_is_in_the_file(tmp_path: Path) -> None:
     sql_store = open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))
-    made, token = TokenStore(sql_store.database).create("kiosk", EVERYTHING, lifetime=None)
+    made, token = TokenStore(sql_store.database, sql_store.keys).create("kiosk", EVERYTHING, lifetime=None)
     sql_store.close()
     parts = split_token(made)
     assert parts is not None
@@ -164,15 +178,16 @@ def test_the_hash_of_one_token_opens_no_other(store: Failing, check: TokenCheck)
         caller_of(check, mine.replace(weak.token_id, strong.token_id))
 
 
-def test_a_token_whose_grants_are_damaged_is_an_error(tmp_path: Path) -> None:
-    sql_store = open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))
-    store = TokenStore(sql_store.database)
-    store.create("kiosk", EVERYTHING, lifetime=None)
-    with sql_store.database.writing() as connection:
-        connection.execute(text('UPDATE tokens SET grants = \'[["root", "*"]]\''))
-    with pytest.raises(StoreCorrupt):
-        store.all()
-    sql_store.close()
+def test_a_token_whose_grants_are_damaged_opens_nothing(store: Failing, check: TokenCheck) -> None:
+    made, token = store.create("kiosk", EVERYTHING, lifetime=None)
+    with store._database.writing() as connection:
+        connection.execute(
+            text('UPDATE tokens SET grants = \'[["root", "*"]]\' WHERE token_id = :id'), {"id": token.token_id}
+        )
+    [read] = [one for one in store.all() if one.token_id == token.token_id]
+    assert (read.intact, read.grants) == (False, NOTHING)
+    with pytest.raises(TokenInvalid):
+        caller_of(check, made)
 
 
 def test_revoking_again_keeps_the_first_time_and_an_unknown_id_is_told(store: Failing, clock: Clock) -> None:
@@ -206,10 +221,10 @@ def test_a_collection_may_hold_a_colon_and_an_asterisk_in_a_name_is_no_pattern()
 
 
 def test_secrets_are_drawn_once_and_are_the_same_for_every_replica(sql_store: SqlStore) -> None:
-    first = TokenStore(sql_store.database).secret("test")
+    first = TokenStore(sql_store.database, sql_store.keys).secret("test")
     assert len(first) == 32
-    assert TokenStore(sql_store.database).secret("test") == first
-    assert TokenStore(sql_store.database).secret("another") != first
+    assert TokenStore(sql_store.database, sql_store.keys).secret("test") == first
+    assert TokenStore(sql_store.database, sql_store.keys).secret("another") != first
 
 
 @pytest.fixture
@@ -220,7 +235,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_running_service_takes_up_new_tokens_and_drops_revoked_and_expired_ones(
     closed: str, sql_store: SqlStore, make_token: Callable[..., str], quick: None
 ) -> None:
-    store = TokenStore(sql_store.database)
+    store = TokenStore(sql_store.database, sql_store.keys)
     kept = make_token("verify:staff")
     revoked = make_token("verify:staff")
     expired = make_token("verify:staff", lifetime=timedelta(microseconds=1))
@@ -242,3 +257,30 @@ def test_a_running_service_takes_up_new_tokens_and_drops_revoked_and_expired_one
     while opens(revoked):
         pass
     assert opens(kept)
+
+
+def test_replicas_on_one_postgresql_know_each_others_tokens(new_postgres_place: Callable[[], StorePlace]) -> None:
+    place = new_postgres_place()
+    with closing(open_sql_store(place)) as one, closing(open_sql_store(place)) as other:
+        here, there = (TokenStore(store.database, store.keys, recorder=store.recorder) for store in (one, other))
+        made, token = here.create("kiosk", EVERYTHING, lifetime=timedelta(days=1))
+        assert there.all() == here.all() == [token]
+        assert caller_of(TokenCheck(there), made) == "kiosk"
+        there.revoke(token.token_id)
+        assert here.all()[0].revoked_at is not None
+        with pytest.raises(TokenInvalid):
+            caller_of(TokenCheck(here), made)
+
+
+def test_replicas_that_ask_for_a_secret_at_once_get_the_same(new_postgres_place: Callable[[], StorePlace]) -> None:
+    place = new_postgres_place()
+    with closing(open_sql_store(place)) as one, closing(open_sql_store(place)) as other:
+        stores = [TokenStore(store.database, store.keys) for store in (one, other)] * 4
+        barrier = threading.Barrier(len(stores))
+
+        def ask(store: TokenStore) -> bytes:
+            barrier.wait()
+            return store.secret("at once")
+
+        with ThreadPoolExecutor(len(stores)) as pool:
+            assert len(set(pool.map(ask, stores))) == 1

@@ -13,7 +13,7 @@ from alembic import op
 from enroll.keys.cache import DataKey
 from enroll.keys.store import KeyStore
 from enroll.stores.requests import RememberedRequests
-from enroll.stores.sealed import seal_state, seal_template
+from enroll.stores.sealed import Held, seal_state, seal_template
 from enroll.stores.store import Request
 from enroll.template import Template
 
@@ -83,13 +83,13 @@ def _seal_people(connection: sa.Connection, people: sa.Table, keys: KeyStore) ->
                     "one": template.modality.value,
                 },
             )
-        versions = {template.modality: (template.template_id, template.version) for template in templates}
+        state = {template.modality: Held.only(template.template_id, template.version) for template in templates}
         connection.execute(
             people.insert().values(
                 **owner,
                 key_ref=key.ref,
                 revision=1,
-                state=seal_state(key.cipher, collection, person, 1, versions),
+                state=seal_state(key.cipher, collection, person, 1, state),
                 created_at=min(template.created_at for template in templates),
             )
         )
