@@ -15,10 +15,13 @@ COPY enroll enroll
 COPY encode encode
 RUN python3 -m pip --python /opt/countersign/bin/python install \
         --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[cpu]'
-# What no running service reads: tests, type stubs, C headers and sources of the packages. Bytecode stays: a read-only
+# What no running service reads: tests, type stubs, C headers, sources and whole parts of the packages. Bytecode stays: a read-only
 # root could never keep it, and every health check would compile anew.
 RUN cd /opt/countersign/lib/python3.*/site-packages \
     && find . -type d \( -name tests -o -name include \) -prune -exec rm -rf {} + \
+    # Of scipy a service needs linear algebra and special functions; of ONNX Runtime, what runs a network.
+    && find scipy -mindepth 1 -maxdepth 1 -type d ! -name _lib ! -name linalg ! -name special -exec rm -rf {} + \
+    && rm -rf onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
     && find . -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.h' -o -name '*.c' -o -name '*.a' \) -delete
 
 FROM ${BASE}

@@ -17,7 +17,7 @@ IMAGE ?= countersign:$(VERSION)
 CORPUS ?=
 SIGNATURES ?=
 PROTOS := $(sort $(wildcard proto/verify/v1/*.proto))
-BENCHMARKS = $(sort $(wildcard benchmarks/bench_*.py))
+BENCH_FLAGS ?= --quick
 
 # Scoring multiplies small matrices: threads for those only compete with each other.
 export OPENBLAS_NUM_THREADS := 1
@@ -48,8 +48,8 @@ format: $(FULL) ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(FULL) ## run every benchmark; each prints the ratio that it claims
-	set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(FULL) ## run every benchmark in minutes, and write bench-out/benchmarks.md and .json; BENCH_FLAGS= for the long runs
+	$(BIN)/python benchmarks/run_all.py $(BENCH_FLAGS)
 
 audit-dependencies: $(FULL) ## ask for advisories against constraints.txt; what could not be asked about is told and fails
 	$(BIN)/python deploy/audit_dependencies.py $(AUDIT_FLAGS)
@@ -83,7 +83,7 @@ constraints: $(FULL) ## write constraints.txt from what .venv holds
 	@touch $(LEAN) $(FULL)
 
 upgrade: $(FULL) ## take the newest releases into .venv, then write constraints.txt; run `make test` after it
-	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[cpu,eval,train,test,audit]'
+	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[cpu,eval,train,test,audit,otel]'
 	$(MAKE) constraints
 
 clean: ## remove .venv, caches and the outputs of runs
@@ -91,7 +91,7 @@ clean: ## remove .venv, caches and the outputs of runs
 
 # Stamps: an environment is installed again only when its declaration changes.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/pip
-	$(INSTALL) '.[cpu,eval,train,test,audit]'
+	$(INSTALL) '.[cpu,eval,train,test,audit,otel]'
 	@touch $(LEAN) $@
 
 $(LEAN): pyproject.toml constraints.txt | $(BIN)/pip

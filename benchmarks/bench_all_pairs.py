@@ -3,7 +3,7 @@
     1. 10⁸ and 10⁹ comparisons of 128 values, pooled Gaussian, FRR at FAR 10⁻⁶ among the results: share of the bare
        product's throughput (same blocks, same threads, output reused), and peak memory, each size in a fresh process
     2. one worker and two give the same counts
-    3. the cost of every kind of Gaussian
+    3. the cost of every kind of Gaussian; not with --quick, which leaves 10⁹ out as well
 
 python benchmarks/bench_all_pairs.py
 """
@@ -12,7 +12,6 @@ import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
-import argparse
 import json
 import resource
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+import report
 from encode.manifest import IdentitySpec
 from enroll.identity import IdentityModel
 from eval.allpairs.prepare import Prepared, prepare
@@ -82,7 +82,8 @@ def one_size(samples: int) -> dict[str, Any]:
     sketches_of_little = made(200, "pooled", 1)
     scored(sketches_of_little, 1)  # compiles
     ours, product = [], []
-    for _ in range(9 if samples < 20_000 else 2):  # alternating, so that a slow minute hits both
+    repeats = 9 if samples < 20_000 else 2
+    for _ in range(repeats):  # alternating, so that a slow minute hits both
         product.append(bare(samples, samples, WORKERS))
         seconds, total = scored(run, WORKERS)
         ours.append(seconds)
@@ -91,6 +92,7 @@ def one_size(samples: int) -> dict[str, Any]:
     false_rejects, exact = rates.false_rejects(threshold)
     return {
         "comparisons": samples * samples,
+        "repeats": repeats,
         "seconds": min(ours),
         "bare": min(product),
         "ratio": min(product) / min(ours),
@@ -103,13 +105,15 @@ def one_size(samples: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = report.parser(__doc__, quick="only 10⁸ comparisons")
     parser.add_argument("--samples", type=int)
-    if samples := parser.parse_args().samples:
-        print(json.dumps(one_size(samples)))
+    options = parser.parse_args()
+    if options.samples:
+        print(json.dumps(one_size(options.samples)))
         return
+    rows = report.Rows(options)
     print(f"all versus all, {D} values, pooled Gaussian, {WORKERS} threads")
-    for name, samples in SIZES.items():
+    for name, samples in list(SIZES.items())[: 1 if options.quick else None]:
         output = subprocess.run(
             [sys.executable, __file__, "--samples", str(samples)], check=True, capture_output=True, text=True
         ).stdout
@@ -121,9 +125,19 @@ def main() -> None:
             f"FRR at FAR 1e-6 {100 * found['frr']:.2f} % ({'exact' if found['exact'] else 'bound'}); "
             f"bin {found['score_error']:.4f} nats"
         )
+        rows.add(
+            f"all versus all, {name} comparisons",
+            ours=a_second,
+            baseline=found["comparisons"] / found["bare"] / 1e6,
+            against="the bare float32 matrix product of that shape",
+            unit="million comparisons a second",
+            n=found["repeats"],
+        )
         if found["same"] is not None:
             assert found["same"]
             print("        one worker and two: the same counts")
+    if options.quick:
+        return
     print("cost of every kind, 4·10⁷ comparisons or so, against the bare product of that shape")
     scored(made(200, "map", 3), 1)
     for kind, references in KINDS.items():

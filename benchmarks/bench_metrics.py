@@ -8,7 +8,6 @@ AUC, FMR100 and FMR1000. Memory is the process's peak above what it held before,
 numbers must agree to 1e-12 before any ratio is printed.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+import report
 
 FARS = (1e-2, 1e-3, 1e-4, 1e-6)
 DET_POINTS = 400
@@ -139,7 +140,7 @@ def contend(name: str, folder: Path) -> None:
     print(json.dumps({"seconds": min(times), "bytes": max(peak, 1), "answers": answers}))
 
 
-def compare(genuine: int, impostor: int, seed: int) -> None:
+def compare(genuine: int, impostor: int, seed: int, rows: report.Rows) -> None:
     generator = np.random.default_rng(seed)
     print(f"\n{genuine:,} genuine and {impostor:,} impostor scores, float64")
     with tempfile.TemporaryDirectory() as name:
@@ -162,20 +163,31 @@ def compare(genuine: int, impostor: int, seed: int) -> None:
             f"{result['seconds'] / mine['seconds']:7.1f}x the time, {result['bytes'] / mine['bytes']:6.2f}x the memory"
         )
         print(f"  {contender:45} {result['seconds']:8.3f} s {result['bytes'] / MIB:8.1f} MiB   {ratios}")
+    for contender in ("scikit-learn", "pyeer"):
+        for unit, key, scale in (("s, least", "seconds", 1), ("MiB, peak", "bytes", MIB)):
+            rows.add(
+                f"error rates of {genuine:,} genuine and {impostor:,} impostor scores",
+                ours=mine[key] / scale,
+                baseline=found[contender][key] / scale,
+                against=contender,
+                unit=unit,
+                n=1 if contender == "pyeer" or key == "bytes" else REPEATS,
+            )
     print("  all agree: " + ", ".join(f"{name} {value:.3g}" for name, value in mine["answers"].items()))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--scores", type=int, default=10_000_000, help="scores of both sides together")
+    parser = report.parser(__doc__, quick="a tenth of the scores")
+    parser.add_argument("--scores", type=int, help="of both sides together; by default 10,000,000")
     parser.add_argument("--contender", choices=CONTENDERS)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.contender:
         contend(options.contender, options.folder)
         return
-    compare(options.scores // 2, options.scores // 2, seed=0)
-    compare(options.scores // 100, options.scores - options.scores // 100, seed=1)
+    rows, scores = report.Rows(options), options.scores or (1_000_000 if options.quick else 10_000_000)
+    compare(scores // 2, scores // 2, 0, rows)
+    compare(scores // 100, scores - scores // 100, 1, rows)
 
 
 if __name__ == "__main__":

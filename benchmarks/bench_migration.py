@@ -7,7 +7,6 @@ a line of people as long as --listed says, because a million enrolments take lon
 with the people migrated is the memory of their data keys, which holds 10,000 at most.
 """
 
-import argparse
 import io
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import report
 from encode.sample import ImageSample, Modality
 from enroll.enroller import Enroller
 from enroll.migration import Migration, Outcome
@@ -77,10 +77,13 @@ def peak_of(store: TemplateStore, model: Model) -> tuple[float, float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--people", type=int, default=400)
-    parser.add_argument("--listed", type=int, default=1_000_000)
+    parser = report.parser(__doc__, quick="a tenth of the people")
+    parser.add_argument("--people", type=int)
+    parser.add_argument("--listed", type=int)
     options = parser.parse_args()
+    options.people = options.people or (40 if options.quick else 400)
+    options.listed = options.listed or (100_000 if options.quick else 1_000_000)
+    rows = report.Rows(options)
     old, new = load_model(MODELS / "face-chopra2005"), load_model(MODELS / "face")
     samples = [picture(seed) for seed in range(SAMPLES)]
 
@@ -106,11 +109,27 @@ def main() -> None:
         f"peak of {options.people} people {peaks[options.people]:.2f} MiB, of {options.people // 4} "
         f"{peaks[options.people // 4]:.2f} MiB: ratio {peaks[options.people] / peaks[options.people // 4]:.2f}"
     )
+    rows.add(
+        f"migrating people of {SAMPLES} samples",
+        ours=1e3 * seconds / done,
+        baseline=1e3 * bare / done,
+        against="decoding and embedding their samples",
+        unit="ms a person, mean",
+        n=done,
+    )
     few, _, _ = peak_of(Line(options.listed // 100, new.model_digest), new)
     many, seconds, _ = peak_of(Line(options.listed, new.model_digest), new)
     print(
         f"passing over {options.listed:,} who are done: peak {many:.2f} MiB, of {options.listed // 100:,} {few:.2f} "
         f"MiB: ratio {many / few:.2f}; {1e6 * seconds / options.listed:.1f} µs each (with tracemalloc)"
+    )
+    rows.add(
+        f"memory of passing over {options.listed:,} people",
+        ours=many,
+        baseline=few,
+        against=f"{options.listed // 100:,} people",
+        unit="MiB, peak",
+        n=1,
     )
 
 

@@ -48,7 +48,7 @@ from eval.synthetic.signers import Signer
 from verify.access.caller import Caller, calling
 from verify.access.claims import Claims
 from verify.access.decoy import Decoys
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import load_models
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

@@ -32,7 +32,7 @@ from durability.spread import spread
 from encode.errors import PersonUnknown
 from encode.sample import ImageSample
 from fuzzing.pictures import face
-from verify.client import Client
+from verify.client.client import Client
 
 BUNDLE = Path(__file__).resolve().parents[1] / "models" / "face-chopra2005"
 CALLERS = 4

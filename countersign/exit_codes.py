@@ -1,7 +1,7 @@
 """Exit codes of every `countersign` command.
 
-    0    done; for `verify`: the claim was accepted
-    1    `verify`: the claim was rejected; `health`: not ready
+    0    done; for `verify`: the claim was accepted; for `identify`: somebody matches
+    1    `verify`: the claim was rejected; `identify`: nobody matches; `health`: not ready
     2    the command line is wrong
     3    an input is at fault: a sample, an id, a corpus
     4    the service is not there, overloaded, out of time, asks to wait, or failed
@@ -13,6 +13,7 @@
     10   `eval gate`: what was measured does not meet a requirement
     11   access refused: no valid token, or one without the scope or the collection
     12   `migrate`: everybody who can be migrated is; some must be enrolled again
+    13   `enroll --from`, `verify --from`: done, but for some of the list, which the report names
     70   an error nobody foresaw
     130  interrupted from the keyboard
 
@@ -61,6 +62,7 @@ class ExitCode(IntEnum):
     REQUIREMENT = 10
     ACCESS = 11
     REENROLL = 12
+    PARTIAL = 13
     INTERNAL = 70
     INTERRUPTED = 130
 

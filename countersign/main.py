@@ -19,6 +19,7 @@ from countersign.commands import (
     enroll,
     evaluate,
     health,
+    identify,
     init,
     keys,
     migrate,
@@ -92,6 +93,7 @@ app.add_typer(receipt.app, name="receipt")
 app.command()(migrate.migrate)
 app.command()(enroll.enroll)
 app.command()(verify.verify)
+app.command()(identify.identify)
 app.add_typer(template.app, name="template")
 app.add_typer(token.app, name="token")
 app.add_typer(evaluate.app, name="eval")

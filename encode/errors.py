@@ -37,17 +37,19 @@ CountersignError
 │   ├── ModelMismatch             the template was made by another model
 │   ├── PolicyMismatch            the policy was made for another model
 │   ├── CandidateUnfit            the probe in quarantine fails the rule for becoming a reference
+│   ├── IdentifyOff               this service does not search for people
 │   └── TargetFarUnavailable      the policy holds no threshold for the target FAR asked for
 ├── AccessError                   the caller may not make this call
 │   ├── TokenInvalid              no token, or one that is unknown, forged, expired or revoked
 │   └── ScopeMissing              the token is valid and does not reach this call or this collection
 ├── TryLater                      the call is refused for now; `retry_after` says how long
 │   ├── RateLimited               the caller makes more calls than it may
-│   └── LockedOut                 too many rejected claims, of the person or by the caller
+│   ├── LockedOut                 too many rejected claims, of the person or by the caller
+│   ├── ServiceOverloaded         too many calls are waiting, or this one would wait too long
+│   └── GalleryBuilding           the people to search are still being read from the store
 ├── DeadlineExpired               the caller's deadline passed before the work was done
 ├── ServiceError                  the service could not answer, through no fault of the request
 │   ├── ServiceUnavailable        nothing answers at the address, or it is shutting down
-│   ├── ServiceOverloaded         more calls are waiting than the queue holds
 │   └── ServiceFailed             an error nobody foresaw; known to the log by its incident id
 ├── BundleError                   a model bundle cannot be used
 │   ├── BundleIncomplete          a part or a required key is missing
@@ -262,6 +264,10 @@ class CandidateUnfit(StateError):
     reason = "CANDIDATE_UNFIT"
 
 
+class IdentifyOff(StateError):
+    reason = "IDENTIFY_OFF"
+
+
 class TargetFarUnavailable(StateError):
     reason = "TARGET_FAR_UNAVAILABLE"
 
@@ -298,6 +304,14 @@ class LockedOut(TryLater):
     reason = "LOCKED_OUT"
 
 
+class ServiceOverloaded(TryLater):
+    reason = "SERVICE_OVERLOADED"
+
+
+class GalleryBuilding(TryLater):
+    reason = "GALLERY_BUILDING"
+
+
 class DeadlineExpired(CountersignError):
     reason = "DEADLINE_EXPIRED"
 
@@ -308,10 +322,6 @@ class ServiceError(CountersignError):
 
 class ServiceUnavailable(ServiceError):
     reason = "SERVICE_UNAVAILABLE"
-
-
-class ServiceOverloaded(ServiceError):
-    reason = "SERVICE_OVERLOADED"
 
 
 class ServiceFailed(ServiceError):

@@ -12,7 +12,6 @@ Where the bundle matches frames, a row is an embedding followed by a flattened t
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,7 @@ from enroll.matching import Matcher
 from enroll.moments import Moments
 from enroll.person import Person
 from enroll.template import Template
+from enroll.whitened import Within
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class IdentityModel:
     def __init__(self, spec: IdentitySpec, background: Mapping[str, Array]) -> None:
         self.spec = spec
         self.background = Gaussian.from_covariance(background["mean"], background["total"])
-        self._within = background["within"]
+        self._within = Within(background["within"])
         self._matcher = None if spec.matching is None else Matcher(spec.matching)
 
     @classmethod
@@ -77,7 +77,7 @@ class IdentityModel:
     @property
     def within(self) -> Array:
         """The bundle's within-class covariance, float64 (d, d)."""
-        return self._within
+        return self._within.covariance
 
     def spread(self, vectors: ArrayLike, about: ArrayLike) -> Array:
         """How far embeddings (N, d) lie from `about` (d,), in standard deviations within people: float64 (N,).
@@ -86,13 +86,8 @@ class IdentityModel:
         around that person's mean.
         """
         shifted = np.atleast_2d(np.asarray(vectors, np.float64)) - np.asarray(about, np.float64)
-        spread: Array = np.sqrt(self._own_spread.squared_distance(shifted) / self.vector)
+        spread: Array = np.sqrt(self._within.gaussian.squared_distance(shifted) / self.vector)
         return spread
-
-    @cached_property
-    def _own_spread(self) -> Gaussian:
-        """People's samples about their own means."""
-        return Gaussian.from_covariance(np.zeros(self.vector), self._within)
 
     @property
     def minimum(self) -> int:

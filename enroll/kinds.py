@@ -19,6 +19,8 @@ from enroll.gaussian import (
     spherical,
 )
 from enroll.moments import Moments
+from enroll.whitened import KINDS as WHITENED
+from enroll.whitened import Density, Within, fit_whitened
 
 Array = NDArray[np.float64]
 
@@ -26,8 +28,11 @@ LEAST_REFERENCES = {"spherical": 2, "diagonal": 2, "full_oas": 2, "full_ledoit_w
 """Kinds that need more than one reference, as nothing but the references tells how far a person varies."""
 
 
-def fit_references(spec: IdentitySpec, within: Array, references: Array) -> Gaussian:
-    """References (n, d) → the Gaussian of the spec's kind; `within` (d, d). Raises TooFewReferences, FieldInvalid."""
+def fit_references(spec: IdentitySpec, prior: Within, references: Array) -> Density:
+    """References (n, d) → the Gaussian of the spec's kind. Raises TooFewReferences, FieldInvalid."""
+    if spec.kind in WHITENED and (fitted := fit_whitened(spec, prior, references)) is not None:
+        return fitted
+    within = prior.covariance
     correction, strength = spec.mean_correction, spec.strength
     match spec.kind:
         case "spherical":
@@ -46,8 +51,9 @@ def fit_references(spec: IdentitySpec, within: Array, references: Array) -> Gaus
             return fit_map(references, within, strength=strength, mean_correction=correction)
 
 
-def fit_moments(spec: IdentitySpec, within: Array, moments: Moments) -> Gaussian:
+def fit_moments(spec: IdentitySpec, prior: Within, moments: Moments) -> Gaussian:
     """Moments of d values, of enough references → the Gaussian that the references have, up to rounding."""
+    within = prior.covariance
     n, mean = moments.count, moments.mean.astype(np.float64)
     variances = moments.squares.astype(np.float64) / n
     correction, strength = spec.mean_correction, spec.strength

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from enroll.frames import Frames, frame_distances
 from enroll.gaussian import Gaussian
+from enroll.whitened import Density
 
 Array = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ class Person:
     gain : by how many nats the adapted references may raise a ratio above what `enrolled` gives, at most.
     """
 
-    gaussian: Gaussian | None
+    gaussian: Density | None
     frames: Frames | None = None
     vectors: Array | None = None
     enrolled: "Person | None" = None

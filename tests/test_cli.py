@@ -28,6 +28,7 @@ COMMANDS = {
     "token revoke",
     "serve",
     "health",
+    "identify",
     "db upgrade",
     "db current",
     "db backup",

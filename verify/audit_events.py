@@ -4,11 +4,14 @@ The log tells the truth where the answer to a caller conceals it: that there was
 score (see :mod:`enroll.audit.event`).
 """
 
+from dataclasses import replace
+
 from encode.errors import CountersignError, LockedOut, NotFound, SampleError, StateError
 from enroll.audit.event import Action, AuditEvent, Origin, Outcome
 from verify.access.caller import current_caller
 from verify.call_id import current_call_id
 from verify.decision import Decision, Status
+from verify.identifier import Identification
 
 REFUSALS = (NotFound, StateError, SampleError, LockedOut)
 """Errors that answer a claim without deciding it. All others are about the call, not about a person."""
@@ -38,10 +41,28 @@ def decided(collection: str, person: str, decision: Decision) -> AuditEvent:
     )
 
 
-def refused(collection: str, person: str, error: CountersignError) -> AuditEvent:
-    """The entry for a claim that could not be decided, made for the current caller."""
+def identified(collection: str, found: Identification) -> list[AuditEvent]:
+    """The entries for a search, made for the current caller: one for each person named, or one for nobody."""
+    entry = AuditEvent(
+        Action.IDENTIFY,
+        Outcome.ACCEPTED if found.matches else Outcome.REJECTED,
+        origin=current_origin(),
+        collection=collection,
+        models={modality.value: digest for modality, digest in found.models.items()},
+        left_out={modality.value: Status.UNUSABLE.value for modality in found.left_out},
+        policy_id=found.policy_id,
+        target_far=found.target_far,
+        subject=str(len(found.matches)),
+    )
+    return [replace(entry, person=one.person) for one in found.matches] or [entry]
+
+
+def refused(
+    collection: str, person: str | None, error: CountersignError, *, action: Action = Action.VERIFY
+) -> AuditEvent:
+    """The entry for a claim, or a search, that could not be decided, made for the current caller."""
     return AuditEvent(
-        Action.VERIFY,
+        action,
         Outcome.REFUSED,
         origin=current_origin(),
         collection=collection,

@@ -29,7 +29,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import betaincinv
 
 from encode.errors import TargetFarUnavailable
@@ -155,7 +154,13 @@ def independent_trials(rate: Rate, trials: int, confidence: float) -> float:
 
     if excess(trials) >= 0.0:
         return float(trials)
-    return float(brentq(excess, 1.0, trials)) if excess(1.0) > 0.0 else 1.0
+    if excess(1.0) <= 0.0:
+        return 1.0
+    low, high = 1.0, float(trials)
+    # Halving: the upper end falls as n grows. As exact as the numbers are, and spares a service the rest of scipy.
+    while low < (middle := 0.5 * (low + high)) < high:
+        low, high = (middle, high) if excess(middle) > 0.0 else (low, middle)
+    return middle
 
 
 def _row(far: float, parts: tuple[Policy, Policy], impostor: _Sum, genuine: _Sum) -> PolicyRow:

@@ -4,13 +4,16 @@ A call is logged by its request id, method, code, reason and milliseconds. Nothi
 person or collection id, no score, no sample, and no exception text, because libraries put values into theirs.
 """
 
+import json
 import logging
 import sys
 import traceback
-from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO, cast
 
 import structlog
+
+from verify.log_writer import LogWriter
 
 _SILENT = structlog.wrap_logger(
     structlog.ReturnLogger(), processors=[], wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
@@ -20,10 +23,18 @@ Level = Literal["debug", "info", "warning", "error"]
 
 
 def configure_logging(
-    *, level: Level = "info", form: Literal["json", "console"] = "json", stream: TextIO | None = None
+    *,
+    level: Level = "info",
+    form: Literal["json", "console"] = "json",
+    stream: TextIO | None = None,
+    gather: float = 0.0,
 ) -> None:
-    """Send our log and warnings of libraries to `stream`, standard error by default."""
+    """Send our log and warnings of libraries to `stream`, standard error by default.
+
+    Lines may wait `gather` seconds for others to be written with.
+    """
     out = sys.stderr if stream is None else stream
+    writer = LogWriter(out, gather=gather)
     renderer: Any = (
         structlog.processors.JSONRenderer(sort_keys=False)
         if form == "json"
@@ -36,12 +47,35 @@ def configure_logging(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Unfailing(out))),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, writer)),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [_Forward()]
     root.setLevel(logging.WARNING)
+    _calls.writer = writer if form == "json" and level in ("debug", "info") else None
+
+
+class _Calls:
+    """Where calls are logged without the processors; None where they are logged like anything else."""
+
+    writer: LogWriter | None = None
+
+
+_calls = _Calls()
+
+
+def log_call(**told: object) -> None:
+    """Log that a call has ended: the line that ``get_logger().info("call", …)`` writes, at a fifth of the time.
+
+    There is one for every call, and making it took as long as reading the person of a claim.
+    """
+    if _calls.writer is None:
+        get_logger().info("call", **told)
+        return
+    at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    _calls.writer.write(json.dumps({**told, "event": "call", "level": "info", "timestamp": at}) + "\n")
+    _calls.writer.flush()
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
@@ -56,21 +90,6 @@ def where_raised(error: BaseException) -> list[str]:
         f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-
-
-class _Unfailing:
-    """A stream that drops what cannot be written: a full disk under the log must end neither a call nor the service."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
 
 
 class _Forward(logging.Handler):

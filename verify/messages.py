@@ -60,7 +60,7 @@ def read_modality(wire: int, field: str, *, default: Modality | None = None) -> 
     )
 
 
-def read_target_far(request: verification_pb2.VerifyRequest) -> float | None:
+def read_target_far(request: verification_pb2.VerifyRequest | verification_pb2.IdentifyRequest) -> float | None:
     """The target FAR asked for, a fraction; None where it was left out. Raises FieldInvalid."""
     if not request.HasField("target_far"):
         return None

@@ -6,8 +6,7 @@
 """
 
 import asyncio
-import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import grpc
@@ -20,14 +19,19 @@ from enroll.enroller import Enroller
 from enroll.stores.memory import MemoryStore
 from enroll.stores.opening import StorePlace, database_name, open_sql_store
 from enroll.stores.store import TemplateStore
+from verify.access.searches import Searches
 from verify.adaptation import Adaptation
 from verify.audit_trail import AuditTrail
 from verify.curator import Curator
+from verify.gallery.gallery import Gallery
+from verify.gallery.opening import open_gallery
+from verify.identifier import Identifier
 from verify.logging import get_logger
 from verify.messages import MAX_MESSAGE_BYTES
-from verify.model import Model, load_models
+from verify.metrics import Metrics
+from verify.model import Model
 from verify.server_access import server_access
-from verify.server_checks import tell_whether_adaptable, tell_whether_fused
+from verify.server_batching import batching
 from verify.server_limits import channel_options
 from verify.server_tls import server_credentials
 from verify.server_transport import answering, create_transport
@@ -74,10 +78,12 @@ class Server:
         workers: Workers,
         trail: AuditTrail,
         adaptation: Adaptation,
+        gallery: Gallery | None = None,
         *,
         closed: bool,
     ) -> None:
         self.closed = closed
+        self._gallery = gallery
         self._adaptation = adaptation
         self._transport = transport
         self._health = checkup
@@ -91,6 +97,8 @@ class Server:
         for name in ("", *SERVICE_NAMES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._transport.start()
+        if self._gallery is not None:
+            self._gallery.start()
 
     async def answer_until(self, stopping: asyncio.Event) -> None:
         """Wait for `stopping`. Raises ServiceFailed if the transport ends before it, of itself."""
@@ -100,6 +108,7 @@ class Server:
         """Drain: health down for good, `delay` seconds as before, then no new calls and up to `grace` seconds."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(delay)
+        self._boundary.drain()
         draining = asyncio.ensure_future(self._transport.stop(grace))
         # Watchers of health never hang up by themselves: once the last real call is answered, they are hung up on. Two
         # looks, because a call taken just before the stop may not have reached us at the first.
@@ -111,13 +120,27 @@ class Server:
         await draining
         await asyncio.to_thread(self._workers.close)
         await asyncio.to_thread(self._adaptation.close)
+        if self._gallery is not None:
+            await asyncio.to_thread(self._gallery.close)
         await self._trail.close()
 
 
 def create_server(
-    models: Mapping[Modality, Model], store: TemplateStore, settings: ServiceSettings
+    models: Mapping[Modality, Model],
+    store: TemplateStore,
+    settings: ServiceSettings,
+    metrics: Metrics | None = None,
+    around: Sequence[grpc.aio.ServerInterceptor] = (),
+    *,
+    shared: bool = False,
 ) -> tuple[Server, int]:
     """A server bound to ``settings.address`` and not yet started, and its port. Call it inside the event loop.
+
+    Parameters
+    ----------
+    metrics : what counts; by default nothing does.
+    around : interceptors outside of our own.
+    shared : whether others of this user answer at the same port.
 
     Raises
     ------
@@ -125,32 +148,45 @@ def create_server(
     ConfigError : the address can be reached from elsewhere and is not protected, or the certificate cannot be used.
     StoreError : the tokens cannot be read.
     """
-    boundary = CallBoundary()
-    verifier = Verifier(models, store)
-    access = server_access(settings, store, models, verifier)
+    metrics = metrics or Metrics()
+    models = batching(models, settings, metrics)
+    boundary = CallBoundary(metrics)
+    verifier = Verifier(models, store, cache_bytes=settings.cache_mib * 1024 * 1024)
+    workers = Workers(settings.concurrency, settings.max_waiting, metrics, patience=settings.max_wait_seconds)
+    access = server_access(settings, store, models, verifier, workers.require_room)
     transport = create_transport(
-        [boundary, access.interceptor],
+        [*around, boundary, access.interceptor],
         [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            # Without this Linux lets two servers share one port, and each gets half of the calls.
-            ("grpc.so_reuseport", 0),
+            # By default Linux lets two servers share one port, and each gets half of the calls.
+            ("grpc.so_reuseport", int(shared)),
             *channel_options(),
         ],
     )
-    workers = Workers(settings.workers, settings.max_waiting)
     trail = AuditTrail(store, settings.audit, head_seconds=settings.audit_head_seconds)
     adaptation = Adaptation(verifier.models, store)
+    gallery = None
+    if settings.gallery is not None:
+        gallery = open_gallery(
+            verifier.models,
+            store,
+            settings.gallery,
+            told=lambda state: metrics.gallery(state.people, ready=state.ready),
+        )
+    searches = Searches(
+        None if gallery is None else Identifier(verifier, store, gallery), rejections=settings.lockout_rejections
+    )
     enrollment_pb2_grpc.add_EnrollmentServiceServicer_to_server(
         EnrollmentService(Enroller(models, store), Curator(verifier.models, store), store, workers), transport
     )
     verification_pb2_grpc.add_VerificationServiceServicer_to_server(
-        VerificationService(access.claims, workers, trail, adaptation), transport
+        VerificationService(access.claims, workers, trail, adaptation, metrics, searches), transport
     )
     model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models, verifier.policies), transport)
     checkup = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checkup, transport)
     reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), transport)
-    server = Server(transport, checkup, boundary, workers, trail, adaptation, closed=access.closed)
+    server = Server(transport, checkup, boundary, workers, trail, adaptation, gallery, closed=access.closed)
     return server, _bind(transport, settings)
 
 
@@ -200,56 +236,3 @@ def open_store(place: StorePlace, *, audited: bool = True) -> TemplateStore:
     if place.key_store == place.database:
         log.warning("keys_in_database", advice="backups of the database hold the keys: erasure does not reach them")
     return store
-
-
-async def serve(settings: ServiceSettings) -> None:
-    """Load, listen and answer until SIGTERM or SIGINT, then drain; a second signal ends the grace at once.
-
-    Raises
-    ------
-    BundleError, PolicyMismatch, ConfigError, AddressInUse, StoreError : the service cannot start.
-    ServiceFailed : it has stopped answering; whoever started it must start it again, rather than believe that it lives.
-    """
-    log = get_logger()
-    stopping, hurry = asyncio.Event(), asyncio.Event()
-
-    def stop() -> None:
-        (hurry if stopping.is_set() else stopping).set()
-
-    # First of all: as process 1 of a container an unhandled SIGTERM would be ignored, not fatal.
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-
-    store = await asyncio.to_thread(open_store, settings.store, audited=settings.audit != "off")
-    try:
-        models = await asyncio.to_thread(
-            load_models, settings.models, settings.policies, retiring=settings.retiring, threads=settings.threads
-        )
-        server, port = create_server(models, store, settings)
-        await asyncio.to_thread(tell_whether_fused, models)
-        await asyncio.to_thread(tell_whether_adaptable, models, store)
-        await server.start()
-        if not settings.loopback and settings.tls is None:
-            log.warning("plaintext", host=settings.host, advice="tokens and samples are not encrypted by this service")
-        log.info(
-            "serving",
-            host=settings.host,
-            port=port,
-            models=[model.name for model in models.values()],
-            retiring=[f"{model.name} {model.model_digest[:12]}" for model in models.retiring],
-            tls=settings.tls is not None,
-            access="tokens" if server.closed else "open",
-        )
-        await server.answer_until(stopping)
-        log.info("draining", grace_seconds=settings.grace_seconds)
-        drain = asyncio.ensure_future(server.stop(settings.grace_seconds, delay=settings.drain_delay_seconds))
-        impatience = asyncio.ensure_future(hurry.wait())
-        await asyncio.wait([drain, impatience], return_when=asyncio.FIRST_COMPLETED)
-        impatience.cancel()
-        if not drain.done():
-            drain.cancel()
-            await server.stop(0.0)
-        log.info("stopped")
-    finally:
-        store.close()

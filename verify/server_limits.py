@@ -7,6 +7,8 @@
     stays for ever                     asked to connect anew after AGE_SECONDS, cut AGE_GRACE_SECONDS later
     opens calls without end            STREAMS at once, the next one waits for one to end
     sends metadata without end         METADATA_BYTES a call
+    opens calls faster than they are   PENDING of all connections wait for that; of more, the newest are cancelled by
+    taken up                           the transport itself, at random up to twice as many and then all
 
 Clients connect anew by themselves and notice nothing; a stream that lasts longer than a connection may, a watch of
 health say, ends with UNAVAILABLE and is begun again by whoever watches. Nothing here limits how many connections there
@@ -19,6 +21,9 @@ PING_SECONDS, PONG_SECONDS = 60.0, 20.0
 AGE_SECONDS, AGE_GRACE_SECONDS = 3_600.0, 60.0
 STREAMS = 100
 METADATA_BYTES = 8 * 1024
+PENDING = 64
+"""Calls that have arrived and were not looked at yet. The service takes them up in well under a millisecond each; with
+gRPC's own bound of a thousand, a flood of them keeps those that are admitted waiting for seconds before they are."""
 
 
 def channel_options() -> list[tuple[str, int]]:
@@ -34,6 +39,8 @@ def channel_options() -> list[tuple[str, int]]:
     return [
         *((name, int(1e3 * value)) for name, value in seconds.items()),
         ("grpc.max_concurrent_streams", STREAMS),
+        ("grpc.server.max_pending_requests", PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ]

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+import grpc
+
 from encode.sample import Modality
 from enroll.stores.store import TemplateStore
+from verify.metrics import Metrics
 from verify.model import Model
 from verify.server import create_server
 from verify.settings import ServiceSettings
@@ -15,9 +18,15 @@ from verify.settings import ServiceSettings
 
 @contextmanager
 def serving(
-    models: Mapping[Modality, Model], store: TemplateStore, settings: ServiceSettings | None = None
+    models: Mapping[Modality, Model],
+    store: TemplateStore,
+    settings: ServiceSettings | None = None,
+    metrics: Metrics | None = None,
+    around: Sequence[grpc.aio.ServerInterceptor] = (),
 ) -> Iterator[str]:
     """Serve while the block runs; yields ``host:port``. By default on any free port of 127.0.0.1.
+
+    `metrics` and `around` as in :func:`verify.server.create_server`.
 
     Raises
     ------
@@ -29,7 +38,7 @@ def serving(
     async def run() -> None:
         stopping = asyncio.Event()
         try:
-            server, port = create_server(models, store, chosen)
+            server, port = create_server(models, store, chosen, metrics, around)
             await server.start()
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is waiting for it
             bound.set_exception(error)

@@ -1,6 +1,6 @@
 """EnrollmentService: wire messages in and out around :class:`enroll.enroller.Enroller` and the store."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import grpc
@@ -22,6 +22,7 @@ from verify.messages import (
 )
 from verify.names import require_name
 from verify.page_token import make_page_token, read_page_token
+from verify.service_stream import Turned, answer_each
 from verify.service_templates import TemplateMethods, write_template
 from verify.service_workers import Workers
 from verify.v1 import enrollment_pb2 as pb
@@ -53,6 +54,14 @@ class EnrollmentService(TemplateMethods, enrollment_pb2_grpc.EnrollmentServiceSe
             return _write_enrollment(collection, person, enrollment)
 
         return await self._workers.run(context, work)
+
+    async def EnrollBatch(  # noqa: N802
+        self, messages: AsyncIterator[pb.EnrollBatchRequest | Turned], context: _Context
+    ) -> None:
+        async def answer(message: pb.EnrollBatchRequest) -> pb.EnrollBatchResponse:
+            return pb.EnrollBatchResponse(index=message.index, enrolled=await self.Enroll(message.item, context))
+
+        await answer_each(messages, context, answer, pb.EnrollBatchResponse)
 
     async def GetPerson(self, request: pb.GetPersonRequest, context: _Context) -> pb.GetPersonResponse:  # noqa: N802
         def work(_: Callable[[], None]) -> pb.GetPersonResponse:

@@ -6,17 +6,22 @@ with an incident id, under which the log tells where it was raised.
 
 import asyncio
 import math
+import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
 
-from encode.errors import CountersignError, DeadlineExpired, ServiceFailed, StoreError, TryLater
+from encode.errors import CountersignError, DeadlineExpired, ServiceUnavailable, TryLater
 from verify.call_id import set_call_id
-from verify.logging import get_logger, where_raised
-from verify.service_parsing import of_a_stream, parsing_inside, read_one
+from verify.logging import log_call
+from verify.metrics import Metrics
+from verify.service_failures import failure_of
+from verify.service_parsing import answer_many, of_a_stream, parsing_inside, read_one
+from verify.service_stream import counting, each_parsed, until
 from verify.status import STATUS_KEY, code_of, to_status
 
 REQUEST_ID_KEY = "x-request-id"
@@ -29,10 +34,16 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CallBoundary(grpc.aio.ServerInterceptor):
-    """Wraps the unary calls of package verify.v1; of health and reflection it only sees that messages parse."""
+    """Wraps the calls of package verify.v1; of health and reflection it only sees that messages parse."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
         self.under_way = 0
+        self._metrics = metrics or Metrics()
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """Read no more of streams: what they sent is answered, and then they end as UNAVAILABLE."""
+        self._draining.set()
 
     async def intercept_service(
         self,
@@ -43,52 +54,60 @@ class CallBoundary(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        if not method.startswith(_OURS) or handler.response_streaming:
+        if not method.startswith(_OURS):
             return parsing_inside(handler, refuse)
 
-        async def call(_: object, context: _Context) -> Any:
+        async def call(messages: AsyncIterator[bytes], context: _Context) -> Any:
             self.under_way += 1
             try:
-                return await _answer(method, handler, context)
+                return await _answer(method, lambda: self._respond(handler, messages, context), context, self._metrics)
             finally:
                 self.under_way -= 1
 
         # The message is read and parsed inside, so that what is no message gets an error of ours as well.
         return of_a_stream(call, handler)
 
+    async def _respond(self, handler: _Handler, messages: AsyncIterator[bytes], context: _Context) -> Any:
+        if handler.response_streaming:
+            read = until(self._draining, each_parsed(handler, messages))
+            await answer_many(handler.stream_stream(read, context), context)
+            if self._draining.is_set():
+                raise ServiceUnavailable(
+                    "the service is about to stop", fix="open the stream again, and send what was not answered"
+                )
+            return None
+        if handler.request_streaming:  # reads for itself, or refuses the call without
+            return await handler.stream_unary(None, context)
+        return await handler.unary_unary(await read_one(handler, context), context)
 
-async def _answer(method: str, handler: _Handler, context: _Context) -> Any:
+
+async def _answer(method: str, respond: Callable[[], Awaitable[Any]], context: _Context, metrics: Metrics) -> Any:
     started = time.perf_counter()
     request_id = _request_id(context)
     set_call_id(request_id)
     trailers = ((REQUEST_ID_KEY, request_id),)
-    log = get_logger().bind(request_id=request_id, method=method)
 
-    def elapsed() -> float:
-        return round(1e3 * (time.perf_counter() - started), 3)
+    def ended(code: grpc.StatusCode, **more: str) -> None:
+        seconds = time.perf_counter() - started
+        metrics.call(method[1:], code.name, seconds)
+        told = {**more, "ms": round(1e3 * seconds, 3), **tally.told()}
+        log_call(request_id=request_id, method=method, code=code.name, **told)
 
+    tally = counting(partial(metrics.item, method[1:]))
     try:
-        if handler.request_streaming:  # reads for itself, or refuses the call without
-            response = await handler.stream_unary(None, context)
-        else:
-            response = await handler.unary_unary(await read_one(handler, context), context)
+        response = await respond()
     except asyncio.CancelledError:
         remaining = context.time_remaining()
         code = grpc.StatusCode.CANCELLED if remaining is None or remaining > 0 else code_of(DeadlineExpired)
-        log.info("call", code=code.name, ms=elapsed())
+        ended(code)
         raise
-    except CountersignError as error:
-        failure = error
-        if isinstance(error, StoreError):
-            log.error("store", reason=error.reason, message=error.message)
     except Exception as error:  # noqa: BLE001 - the boundary: nothing unforeseen may reach the caller as it is
-        failure = _unforeseen(error)
-        log.error("unforeseen", incident=failure.incident, error=type(error).__name__, frames=where_raised(error))
+        failure = failure_of(error)
     else:
         context.set_trailing_metadata(trailers)
-        log.info("call", code=grpc.StatusCode.OK.name, ms=elapsed())
+        ended(grpc.StatusCode.OK)
         return response
-    log.info("call", code=code_of(type(failure)).name, reason=failure.reason, ms=elapsed())
+    ended(code_of(type(failure)), reason=failure.reason)
     await refuse(context, failure, trailers)
     raise AssertionError("refuse raises")
 
@@ -102,17 +121,6 @@ async def refuse(context: _Context, failure: CountersignError, trailers: Sequenc
     await context.abort(code_of(type(failure)), status.message, tuple(told))
 
 
-def _unforeseen(error: Exception) -> ServiceFailed:
-    incident = uuid.uuid4().hex
-    failure = ServiceFailed(
-        "the service failed in a way it did not foresee",
-        fix=f"report incident {incident} to the operator",
-        incident=incident,
-    )
-    failure.__cause__ = error
-    return failure
-
-
 def _request_id(context: _Context) -> str:
     """The caller's x-request-id if it is a UUID, which cannot carry a name into the log; else a new one."""
     for key, value in context.invocation_metadata() or ():
@@ -121,4 +129,6 @@ def _request_id(context: _Context) -> str:
                 return str(uuid.UUID(str(value)))
             except ValueError:
                 break
-    return str(uuid.uuid4())
+    # Not from the system's generator: it lets go of the interpreter's lock, and no secret hangs on this one.
+    drawn = f"{random.getrandbits(128):032x}"
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-8{drawn[17:20]}-{drawn[20:]}"

@@ -34,7 +34,7 @@ async def read_one(handler: _Handler, context: _Context) -> Any:
         ) from None
     if data is grpc.aio.EOF:
         raise FieldMissing("the call carries no message", field="request", fix="send one message")
-    return _parse(handler, data)
+    return parse(handler, data)
 
 
 def parsing_inside(handler: _Handler, refuse: Refuse) -> _Handler:
@@ -54,7 +54,8 @@ def parsing_inside(handler: _Handler, refuse: Refuse) -> _Handler:
     return of_a_stream(call, handler)
 
 
-def _parse(handler: _Handler, data: bytes) -> Any:
+def parse(handler: _Handler, data: bytes) -> Any:
+    """The request in `data`. Raises FieldInvalid."""
     if handler.request_deserializer is None:
         return data
     try:
@@ -69,7 +70,7 @@ def _reading_many(handler: _Handler, refuse: Refuse) -> _Handler:
     async def stream(messages: AsyncIterator[bytes], context: _Context) -> Any:
         async def parsed() -> AsyncIterator[Any]:
             async for data in messages:
-                yield _parse(handler, data)
+                yield parse(handler, data)
 
         try:
             if handler.response_streaming:

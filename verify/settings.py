@@ -6,6 +6,7 @@ service only; named by ``--config`` or ``COUNTERSIGN_CONFIG``), default.
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,9 +18,13 @@ from enroll.keys.providers import KeySource
 from enroll.stores.opening import StorePlace
 from verify.address import LOOPBACK
 from verify.audit_trail import AuditLevel
+from verify.gallery.bounds import Bounds, GallerySettings
 from verify.tls.files import TlsFiles
 
 _PREFIX = "COUNTERSIGN_"
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+"""Where worker processes leave their counts: the name that the client library of Prometheus gives it."""
+_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 MEMORY = "memory:"
 SECRETS = frozenset({"key"})
 """Settings without a flag: what stands on a command line, every user of the machine can read."""
@@ -52,13 +57,27 @@ class ServiceSettings(BaseSettings):
     key_file : the keys that wrap data keys; by default beside an SQLite file, made with it.
     key : the same in base64, from the environment alone: other people's `ps` shows flags.
     key_provider : ``module:factory`` of a plug-in for a key management service.
-    workers : calls worked on at once, each on a thread of its own.
+    workers : processes that answer at one port, each with all of the below; 0 takes one a processor.
+    concurrency : calls worked on at once in a process, each on a thread of its own.
     max_waiting : calls that may wait for a worker; more are refused as SERVICE_OVERLOADED.
+    max_wait_seconds : how long a call may be expected to wait for one; with more before it, it is refused so.
+    batch_rows, batch_ms : samples of concurrent calls that go through the network together at most, and for how long.
+    cache_mib : mebibytes of people kept ready for their next claim, in each process; 0 keeps none.
     threads : processors one inference may use; by default all that the process may.
     grace_seconds : how long calls under way may take to finish after SIGTERM.
     audit : what the audit log records: `all`, mutations and decisions; `mutations` alone; or nothing, `off`.
     audit_head_seconds : between two lines of the service's log that say where the audit log ends.
     drain_delay_seconds : how long to go on answering after SIGTERM while load balancers notice that health says no.
+    metrics_port : where Prometheus finds the metrics, over HTTP; 0 takes any free port. By default there are none.
+    metrics_host : the address of that port; loopback unless told otherwise.
+    traces_endpoint : ``http://…/v1/traces`` of an OpenTelemetry collector; needs the extra ``otel``. By default the
+        standard variables of OpenTelemetry decide (:func:`standard_traces`).
+    identify : `on` answers Identify, for which everybody's search vector is read when the service starts; see
+        docs/identification.md.
+    gallery_ms, gallery_mib : what a search may take on one processor, and a collection in memory for
+        each model; from these and the number of people follows how the gallery is searched.
+    gallery_database : ``postgresql://…`` with the extension pgvector, where search vectors are kept instead of in
+        memory.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
@@ -81,13 +100,25 @@ class ServiceSettings(BaseSettings):
     key_file: Path | None = None
     key: SecretStr | None = None
     key_provider: Annotated[str | None, Field(pattern=r"^[\w.]+:\w+$")] = None
-    workers: Annotated[int, Field(ge=1, le=256)] = 4
+    workers: Annotated[int, Field(ge=0, le=256)] = 1
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     max_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
+    max_wait_seconds: Annotated[float, Field(gt=0, le=3_600)] = 1.0
+    batch_rows: Annotated[int, Field(ge=1, le=256)] = 32
+    batch_ms: Annotated[float, Field(gt=0, le=10_000)] = 50.0
+    cache_mib: Annotated[int, Field(ge=0, le=65_536)] = 32
     threads: Annotated[int | None, Field(ge=1, le=256)] = None
     grace_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10.0
     drain_delay_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
     audit: AuditLevel = "all"
     audit_head_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
+    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    traces_endpoint: Annotated[str | None, Field(pattern=r"^https?://\S+$")] = None
+    identify: Literal["off", "on"] = "off"
+    gallery_ms: Annotated[float, Field(gt=0, le=60_000)] = 5.0
+    gallery_mib: Annotated[float, Field(gt=0, le=1_048_576)] = 1_024.0
+    gallery_database: Annotated[str | None, Field(pattern=r"^postgresql://")] = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -102,6 +133,14 @@ class ServiceSettings(BaseSettings):
         secret = None if self.key is None else self.key.get_secret_value()
         keys = KeySource(file=self.key_file, secret=secret, plugin=self.key_provider)
         return StorePlace(self.database, self.key_database, keys)
+
+    @property
+    def gallery(self) -> GallerySettings | None:
+        """How people are searched; None where the service does not identify."""
+        if self.identify == "off":
+            return None
+        bounds = Bounds(self.gallery_ms / 1e3, int(self.gallery_mib * 2**20))
+        return GallerySettings(bounds, self.gallery_database)
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -191,6 +230,22 @@ def _build(kind: type[_Settings], flags: dict[str, Any]) -> _Settings:
 def environment_without_settings() -> dict[str, str]:
     """This process's environment for a service that is to run by its flags alone."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+
+
+def environment_with(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, and `more`, for a process that it starts."""
+    return {**os.environ, **more}
+
+
+def shared_metrics_folder() -> Path | None:
+    """Where this process leaves its counts for the one that started it; None if it tells them itself."""
+    named = os.environ.get(SHARED_METRICS)
+    return Path(named) if named else None
+
+
+def standard_traces() -> bool:
+    """Whether the standard variables of OpenTelemetry name a collector; its exporter reads them itself."""
+    return any(os.environ.get(name) for name in _TRACES)
 
 
 def how_to_set(name: str) -> str:

@@ -26,6 +26,7 @@ from encode.errors import (
     CorpusError,
     CountersignError,
     DeadlineExpired,
+    GalleryBuilding,
     InputError,
     NotFound,
     RequestIdReused,
@@ -42,6 +43,7 @@ from encode.errors import (
     TrialsError,
     TryLater,
 )
+from verify.v1 import sample_pb2
 
 DOMAIN = "countersign"
 STATUS_KEY = "grpc-status-details-bin"
@@ -58,6 +60,7 @@ CODES: dict[type[CountersignError], grpc.StatusCode] = {
     AccessError: grpc.StatusCode.PERMISSION_DENIED,
     TokenInvalid: grpc.StatusCode.UNAUTHENTICATED,
     TryLater: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    GalleryBuilding: grpc.StatusCode.UNAVAILABLE,
     DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     ServiceError: grpc.StatusCode.INTERNAL,
     ServiceUnavailable: grpc.StatusCode.UNAVAILABLE,
@@ -112,6 +115,29 @@ def to_status(error: CountersignError) -> status_pb2.Status:
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def to_failure(error: CountersignError) -> sample_pb2.Failure:
+    """What a message of a stream is answered with where `error` is what a call of its own would have ended with."""
+    return sample_pb2.Failure(
+        code=code_of(type(error)).name,
+        reason=error.reason,
+        field=error.field or "",
+        message=error.message,
+        fix=error.fix or "",
+        retry_after=getattr(error, "retry_after", 0.0),
+    )
+
+
+def from_failure(failure: sample_pb2.Failure) -> CountersignError:
+    """The error of the tree that one message of a stream was answered with, on the client's side."""
+    field, fix = failure.field or None, failure.fix or None
+    kind = _BY_REASON.get(failure.reason)
+    if kind is None:  # a newer service's
+        return ServiceFailed(f"the service answered {failure.code}: {failure.message}", field=field, fix=fix)
+    if issubclass(kind, TryLater):
+        return kind(failure.message, field=field, fix=fix, retry_after=failure.retry_after)
+    return kind(failure.message, field=field, fix=fix)
 
 
 def from_rpc_error(error: grpc.RpcError) -> CountersignError:

@@ -14,8 +14,9 @@ A plain object without a network or a process: the gRPC service and the evaluato
 may not know who is enrolled, :mod:`verify.access.concealment` stands before it.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +26,29 @@ from encode.sample import Modality, Sample
 from enroll.acquisition import Acquired, Problem, acquire, acquire_all, no_checkpoint, require_modalities
 from enroll.lineup import Lineup
 from enroll.person import Person
+from enroll.stores.glance import Stored
 from enroll.stores.store import TemplateStore, person_unknown
+from verify.byte_cache import ByteCache
 from verify.claimed import Claimed, modalities_used, require_one
-from verify.decision import Decision, ModalityEvidence, SampleEvidence, Status
+from verify.decision import Compared, Decision, ModalityEvidence, SampleEvidence, Status
 from verify.model import Model, model_of
 from verify.policy_choice import PolicyChoice
+
+CACHE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Somebody as stored, and as made ready for the claim before this one."""
+
+    stored: Stored
+    claimed: Claimed
 
 
 class Verifier:
     """Composes models with a template store; safe to use from several threads at once.
+
+    `cache_bytes` of people are kept as fitted for their next claim.
 
     Attributes
     ----------
@@ -41,9 +56,12 @@ class Verifier:
     policies : those the models bring, and those fused of them.
     """
 
-    def __init__(self, models: Mapping[Modality, Model], store: TemplateStore) -> None:
+    def __init__(
+        self, models: Mapping[Modality, Model], store: TemplateStore, *, cache_bytes: int = CACHE_BYTES
+    ) -> None:
         self.models: Lineup[Model] = Lineup.of(models)
         self._store = store
+        self._kept: ByteCache[_Kept] = ByteCache(cache_bytes)
         self.policies = PolicyChoice(models)
 
     def embed(self, modality: Modality, samples: Sequence[Sample]) -> list[Acquired]:
@@ -69,6 +87,8 @@ class Verifier:
         others: Mapping[Modality, Status] | None = None,
         accept_partial: bool = False,
         models: Mapping[Modality, Model] | None = None,
+        samples: tuple[SampleEvidence, ...] = (),
+        compared: tuple[Compared, ...] = (),
     ) -> Decision:
         """The decision on LLRs, at least one a modality.
 
@@ -79,6 +99,7 @@ class Verifier:
         others : modalities that the decision does not rest on, and why.
         accept_partial : whether to accept though a modality that was sent is among the others.
         models : what computed the ratios, by modality, where that is not the current models.
+        samples, compared : of the decision.
 
         Raises
         ------
@@ -87,7 +108,7 @@ class Verifier:
         by = {one: model_of(models or self.models, one) for one in sorted({*evidence, *(others or {})})}
         policy = self.policies.of_models([by[modality] for modality in sorted(evidence)])
         row = policy.row_for(target_far)
-        means = {modality: float(np.mean(llrs)) for modality, llrs in sorted(evidence.items())}
+        means = {modality: math.fsum(llrs) / len(llrs) for modality, llrs in sorted(evidence.items())}
         used = [ModalityEvidence(modality, mean, by[modality].model_digest) for modality, mean in means.items()]
         unused = [
             ModalityEvidence(modality, None, by[modality].model_digest, status)
@@ -100,11 +121,16 @@ class Verifier:
             beyond_evidence=policy.beyond_evidence(row),
             policy_id=policy.id,
             modalities=tuple(sorted([*used, *unused], key=lambda part: part.modality)),
+            samples=samples,
             accept_partial=accept_partial,
+            compared=compared,
         )
 
-    def claimed(self, collection: str, person: str, samples: Sequence[Sample]) -> Claimed:
+    def claimed(self, collection: str, person: str, samples: Sequence[Sample], *, kept: bool = True) -> Claimed:
         """The person as far as stored, for `samples`.
+
+        `kept` False reads and fits the person anew, and keeps nothing: for callers who must not find out by the time
+        that an answer takes who is enrolled, or whom others ask about.
 
         Raises
         ------
@@ -112,7 +138,16 @@ class Verifier:
         ModelMismatch : the person's template was made by none of the loaded models.
         """
         require_modalities(self.models, samples)
-        return Claimed.of(self.models, self._store.get(collection, person), {one.modality for one in samples})
+        key, sent = (collection, person), frozenset(one.modality for one in samples)
+        if not kept:
+            return Claimed.of(self.models, self._store.get(collection, person), sent)
+        before = self._kept.get(key)
+        stored = self._store.read(collection, person, None if before is None else before.stored)
+        if before is not None and stored is before.stored and before.claimed.sent == sent:
+            return before.claimed
+        claimed = Claimed.of(self.models, stored.templates, sent)
+        self._kept.put(key, _Kept(stored, claimed))
+        return claimed
 
     def verify(
         self,
@@ -146,7 +181,7 @@ class Verifier:
         acquired = acquire_all(claimed.encoders, samples, checkpoint=checkpoint)
         require_one(samples, acquired, claimed.people.keys())
         llrs = claimed.llrs(samples, acquired)
-        decision = self.state(
+        return self.state(
             samples,
             acquired,
             llrs,
@@ -154,8 +189,8 @@ class Verifier:
             others=claimed.others(modalities_used(samples, llrs)),
             accept_partial=accept_partial,
             models=claimed.models,
+            compared=claimed.compared(samples, acquired),
         )
-        return replace(decision, compared=claimed.compared(samples, acquired))
 
     def target_of(self, models: Mapping[Modality, Model], samples: Sequence[Sample], target_far: float | None) -> float:
         """The target FAR of a call that carries `samples`, read by `models`. Raises TargetFarUnavailable."""
@@ -173,6 +208,7 @@ class Verifier:
         others: Mapping[Modality, Status],
         accept_partial: bool,
         models: Mapping[Modality, Model] | None = None,
+        compared: tuple[Compared, ...] = (),
     ) -> Decision:
         """The decision on one ratio a sample, at least one not None, with the evidence of each; see :meth:`decide`."""
         evidence: dict[Modality, list[float]] = {}
@@ -183,8 +219,15 @@ class Verifier:
             SampleEvidence(sample.modality, llr, Problem.of(result) if isinstance(result, SampleError) else None)
             for sample, llr, result in zip(samples, llrs, acquired, strict=True)
         )
-        decision = self.decide(evidence, target, others=others, accept_partial=accept_partial, models=models)
-        return replace(decision, samples=stated)
+        return self.decide(
+            evidence,
+            target,
+            others=others,
+            accept_partial=accept_partial,
+            models=models,
+            samples=stated,
+            compared=compared,
+        )
 
     def _model(self, modality: Modality) -> Model:
         return model_of(self.models, modality)

@@ -25,7 +25,7 @@ from encode.errors import CountersignError, ServiceUnavailable
 from enroll.stores.export_file import check_export
 from enroll.stores.opening import StorePlace
 from enroll.stores.restore import require_usable
-from verify.client import Client
+from verify.client.client import Client
 
 LONGEST_LOAD_SECONDS = 1.2
 _GIVE_UP_SECONDS = 60.0

@@ -20,7 +20,7 @@ from encode.errors import (
 )
 from encode.sample import ImageSample
 from fuzzing.pictures import face
-from verify.client import Client
+from verify.client.client import Client
 from verify.v1 import enrollment_pb2 as pb
 
 DEADLINE_SECONDS = 30.0

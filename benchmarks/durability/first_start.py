@@ -8,7 +8,7 @@ from durability.service_process import Place, Service, command, kill
 from encode.errors import CountersignError
 from encode.sample import ImageSample
 from fuzzing.pictures import face
-from verify.client import Client
+from verify.client.client import Client
 
 
 def first_start(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from enroll.audit.chain import START, AuditKeys, Head
 from enroll.audit.check import check_stored
 from enroll.audit.reading import stored_log
 from enroll.stores.opening import AUDIT_SECRET, open_database, open_key_store
-from verify.client import Client
+from verify.client.client import Client
 
 
 class Chain:

@@ -17,8 +17,8 @@ from enroll.access.tokens import TokenStore
 from enroll.stores.opening import StorePlace, open_sql_store
 from fuzzing.pens import signature
 from fuzzing.pictures import face
-from verify.client import Client
-from verify.client_channel import ClientTls
+from verify.client.channel import ClientTls
+from verify.client.client import Client
 from verify.tls.certificates import write_key_pair
 
 ROOT = Path(__file__).resolve().parents[2]

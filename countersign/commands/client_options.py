@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from verify.client import Client
+    from verify.client.client import Client
 
 
 class StrokeFormat(StrEnum):
@@ -28,14 +28,16 @@ class StrokeFormat(StrEnum):
     JSON = "json"
 
 
-Files = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Faces: image files (PNG, JPEG, PGM, BMP, WebP). Signatures: stroke files (.txt, .sig, .hwr, .csv, "
-        ".json). Both may come in one call.",
-        exists=True,
-        dir_okay=False,
-    ),
+_FILES: Any = typer.Argument(
+    help="Faces: image files (PNG, JPEG, PGM, BMP, WebP). Signatures: stroke files (.txt, .sig, .hwr, .csv, "
+    ".json). Both may come in one call.",
+    exists=True,
+    dir_okay=False,
+)
+Files = Annotated[list[Path], _FILES]
+SomeFiles = Annotated[list[Path] | None, _FILES]
+Failures = Annotated[
+    Path | None, typer.Option(help="With --from: write what could not be done, and why, as .csv or .json.")
 ]
 Format = Annotated[
     StrokeFormat | None,
@@ -87,7 +89,7 @@ class Service:
     @contextmanager
     def called(self) -> "Iterator[tuple[Client, str]]":
         """A client of it, and the collection that the call is about. Raises ConfigError, ServiceUnavailable."""
-        from verify.client import Client
+        from verify.client.client import Client
         from verify.settings import client_settings
 
         given = dict(self._given)
@@ -116,6 +118,17 @@ def calls_service(command: Callable[..., None]) -> Callable[..., None]:
     with_options.__dict__["__signature__"] = own.replace(parameters=parameters)
     with_options.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
     return with_options
+
+
+def require_one_way(person: str | None, files: list[Path] | None, table: Path | None, **single: object) -> None:
+    """Raise BadParameter unless either a person and files are given, or a table without what is for one person."""
+    if table is None:
+        if person is None or not files:
+            raise typer.BadParameter("name a person and at least one file, or a table with --from")
+        return
+    given = [f"--{name.replace('_', '-')}" for name, value in single.items() if value]
+    if person is not None or given:
+        raise typer.BadParameter(f"--from tells everything: leave out {', '.join(given) or 'the person and the files'}")
 
 
 def print_json(answer: "Message | list[Message]") -> None:

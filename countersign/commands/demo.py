@@ -131,7 +131,7 @@ def _converse(
     from countersign.demo.service import running_service
     from encode.errors import TargetFarUnavailable
     from eval.progress import track
-    from verify.client import Client
+    from verify.client.client import Client
 
     answers = {}
     failed = set()

@@ -9,7 +9,7 @@ from countersign.commands.client_options import Tls, TlsCa, TlsCert, TlsKey
 from countersign.exit_codes import ExitCode, typed_exit
 
 if TYPE_CHECKING:
-    from verify.client import Client
+    from verify.client.client import Client
     from verify.settings import ServiceSettings
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, never listened on
@@ -31,7 +31,7 @@ def health(
 
     Exit codes: 0 ready, 1 not ready: starting or draining, 4 no service, 8 setting.
     """
-    from verify.client import Client
+    from verify.client.client import Client
     from verify.settings import client_settings, service_settings
 
     with typed_exit():
@@ -50,8 +50,8 @@ def health(
 
 def _here(settings: "ServiceSettings", timeout: float, certificate: Path | None, key: Path | None) -> "Client":
     """A client of the service that runs with these settings on this machine."""
-    from verify.client import Client
-    from verify.client_channel import ClientTls
+    from verify.client.channel import ClientTls
+    from verify.client.client import Client
 
     # A service that listens on every address is asked on this machine's own.
     address = settings.model_copy(update={"host": _EVERY_ADDRESS.get(settings.host, settings.host)}).address

@@ -82,8 +82,23 @@ def serve(
     key_provider: Annotated[
         str | None, typer.Option(help="module:factory of a plug-in that holds the keys. Default: none.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Calls worked on at once. Default: 4.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer at one port; 0 takes one a processor. Default: 1.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls a process works on at once. Default: 8.")] = None,
     max_waiting: Annotated[int | None, typer.Option(help="Calls that may wait for a worker. Default: 64.")] = None,
+    max_wait: Annotated[
+        float | None, typer.Option(help="Seconds a call may be expected to wait for a worker. Default: 1.")
+    ] = None,
+    batch_rows: Annotated[
+        int | None, typer.Option(help="Samples of concurrent calls that are embedded together at most. Default: 32.")
+    ] = None,
+    batch_ms: Annotated[
+        float | None, typer.Option(help="Milliseconds that embedding several together may take. Default: 50.")
+    ] = None,
+    cache_mib: Annotated[
+        int | None, typer.Option(help="Mebibytes of people kept ready for their next claim. Default: 32.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Processors one inference may use. Default: all.")] = None,
     grace: Annotated[float | None, typer.Option(help="Seconds for calls under way after SIGTERM. Default: 10.")] = None,
     drain_delay: Annotated[
@@ -95,6 +110,29 @@ def serve(
     audit_head: Annotated[
         float | None, typer.Option(help="Seconds between two lines of the log that say where it ends. Default: 60.")
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of the metrics for Prometheus; 0 takes any free one. Default: none.")
+    ] = None,
+    metrics_host: Annotated[str | None, typer.Option(help="Address of that port. Default: 127.0.0.1.")] = None,
+    traces_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="http://.../v1/traces of an OpenTelemetry collector. Default: as OTEL_* variables say, or none."
+        ),
+    ] = None,
+    identify: Annotated[
+        str | None, typer.Option(help="on: search for people too, see docs/identification.md. Default: off.")
+    ] = None,
+    gallery_ms: Annotated[
+        float | None, typer.Option(help="What finding candidates may take on one processor. Default: 2.")
+    ] = None,
+    gallery_mib: Annotated[
+        float | None, typer.Option(help="What a collection may take in memory, for each model. Default: 1024.")
+    ] = None,
+    gallery_database: Annotated[
+        str | None,
+        typer.Option(help="postgresql:// address with pgvector, to search in instead of memory. Default: none."),
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default: info.")] = None,
     log_format: Annotated[str | None, typer.Option(help="json or console. Default: json.")] = None,
 ) -> None:
@@ -103,12 +141,7 @@ def serve(
     Exit codes: 0 stopped as asked, 5 policy of another model, 6 bundle or policy, 7 database, 8 setting, or address in
     use.
     """
-    import asyncio
-
-    from verify.core_dumps import forbid_core_dumps
-    from verify.logging import configure_logging
-    from verify.malloc_arenas import few_arenas
-    from verify.server import serve as run
+    from verify.process_life import run_service
     from verify.settings import service_settings
 
     with typed_exit():
@@ -132,16 +165,27 @@ def serve(
             key_file=key_file,
             key_provider=key_provider,
             workers=workers,
+            concurrency=concurrency,
             max_waiting=max_waiting,
+            max_wait_seconds=max_wait,
+            batch_rows=batch_rows,
+            batch_ms=batch_ms,
+            cache_mib=cache_mib,
             threads=threads,
             grace_seconds=grace,
             drain_delay_seconds=drain_delay,
             audit=audit,
             audit_head_seconds=audit_head,
+            metrics_port=metrics_port,
+            metrics_host=metrics_host,
+            traces_endpoint=traces_endpoint,
+            identify=identify,
+            gallery_ms=gallery_ms,
+            gallery_mib=gallery_mib,
+            gallery_database=gallery_database,
             log_level=log_level,
             log_format=log_format,
         )
-        configure_logging(level=settings.log_level, form=settings.log_format)
-        forbid_core_dumps()
-        few_arenas()
-        asyncio.run(run(settings))
+        code = run_service(settings)
+    if code:
+        raise typer.Exit(code)

@@ -9,11 +9,13 @@ from countersign.commands.client_options import (
     MODALITY_NAMES,
     AsJson,
     Crop,
-    Files,
+    Failures,
     Format,
     Service,
+    SomeFiles,
     calls_service,
     print_json,
+    require_one_way,
 )
 from countersign.exit_codes import ExitCode, typed_exit
 
@@ -32,8 +34,24 @@ STATUS_WORDS = (
 
 @calls_service
 def verify(
-    person: Annotated[str, typer.Argument(help="The claimed person's id in the collection.")],
-    files: Files,
+    person: Annotated[
+        str | None, typer.Argument(help="The claimed person's id in the collection.", show_default=False)
+    ] = None,
+    files: SomeFiles = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="In place of PERSON and FILES: a table of claims (path,person,modality; optional kind, source, "
+            "trial), decided many at a time.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --from: where the decisions go, .csv; or .parquet, scores for `countersign eval scores`."
+        ),
+    ] = None,
     target_far: Annotated[
         float | None,
         typer.Option(help="False-accept rate to decide at, such as 0.001 for 0.1 %. Default: the policy's."),
@@ -51,14 +69,24 @@ def verify(
         ),
     ] = False,
     as_json: AsJson = False,
+    failures: Failures = None,
 ) -> None:
     """Verify a claimed identity from one or more files: faces, signatures, or both, whose evidence then adds up.
 
-    Exit codes: 0 accepted, 1 rejected, 3 no sample can be used or an id is wrong, 4 no service, 5 unknown person,
-    unavailable target FAR, or refused by what is stored, 11 no access.
+    Exit codes: 0 accepted, or every claim of a table decided; 1 rejected, 3 no sample can be used or an id is wrong, 4
+    no service, 5 unknown person, unavailable target FAR, or refused by what is stored, 11 no access, 13 decided but for
+    some of the table.
     """
     from countersign.commands.sample_files import read_sample_files
 
+    require_one_way(person, files, table, crop=crop, format=stroke_format, json=as_json)
+    if table is not None:
+        if out is None:
+            raise typer.BadParameter("--from needs --out, where the decisions go")
+        _verify_all(service, table, out, failures, target_far, accept_partial=accept_partial)
+        return
+    if person is None or files is None:
+        raise AssertionError("there is one way or the other")
     with typed_exit(as_json=as_json):
         samples = read_sample_files(files, crop=crop, stroke_format=stroke_format)
         with service.called() as (client, collection):
@@ -69,6 +97,33 @@ def verify(
         _print(answer, person, files, accept_partial=accept_partial)
     if not answer.accepted:
         raise typer.Exit(ExitCode.REJECTED)
+
+
+def _verify_all(
+    service: Service, table: Path, out: Path, report: Path | None, target_far: float | None, *, accept_partial: bool
+) -> None:
+    from countersign.bulk.failures import print_failures, require_report, write_report
+    from countersign.bulk.trial_list import read_trials
+    from countersign.bulk.trial_results import require_results, write_results
+    from countersign.bulk.verify_trials import verify_trials
+    from countersign.progress import stage_progress
+
+    with typed_exit():
+        trials = read_trials(table)
+        require_results(out, kinds=all(trial.kind for trial in trials))
+        require_report(report)
+        with service.called() as (client, collection), stage_progress() as progress:
+            outcome = verify_trials(
+                client, collection, trials, progress, target_far=target_far, accept_partial=accept_partial
+            )
+        write_results(outcome.decided, out)
+        if report is not None:
+            write_report(outcome.failed, report)
+    accepted = sum(one.accepted for one in outcome.decided)
+    typer.echo(f"{accepted:,} of {len(trials):,} claims are accepted, {len(outcome.decided) - accepted:,} rejected.")
+    if outcome.failed:
+        print_failures(outcome.failed, report)
+        raise typer.Exit(ExitCode.PARTIAL)
 
 
 def _print(answer: "VerifyResponse", person: str, files: list[Path], *, accept_partial: bool) -> None:

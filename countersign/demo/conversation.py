@@ -10,7 +10,7 @@ from encode.errors import SampleError, StateError
 from eval.corpora.corpus import Row
 
 if TYPE_CHECKING:
-    from verify.client import Client
+    from verify.client.client import Client
     from verify.v1.verification_pb2 import VerifyResponse
 
 COLLECTION = "demo"

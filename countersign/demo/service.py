@@ -63,7 +63,7 @@ def _opened(log: Path) -> BinaryIO:
 
 def address_when_ready(process: "subprocess.Popen[bytes]", log: Path) -> str:
     """Wait for the port in the log, then for health on that port: ``host:port``. Raises ServiceUnavailable."""
-    from verify.client import Client
+    from verify.client.client import Client
 
     give_up = time.monotonic() + _START_SECONDS
     address = None

@@ -2,6 +2,7 @@
 
     verify   ask whether a claim is true
     enroll   enroll people and see what is stored of them
+    identify ask who of a collection somebody is
     admin    list and erase people
 
 No scope contains another: a kiosk that enrolls need not be able to erase, and who erases need not verify.
@@ -24,6 +25,7 @@ class Scope(StrEnum):
     VERIFY = "verify"
     ENROLL = "enroll"
     ADMIN = "admin"
+    IDENTIFY = "identify"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -30,6 +30,8 @@ class Action(StrEnum):
     MIGRATE = "migrate"
     """A template was made anew by another model; its subject is the digest of the model before."""
     VERIFY = "verify"
+    IDENTIFY = "identify"
+    """A search: one entry for each person named to the caller, or one that names nobody; its subject is how many."""
     QUARANTINE = "quarantine"
     """An accepted probe may become a reference, and waits."""
     ADAPT = "adapt"

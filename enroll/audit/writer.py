@@ -3,9 +3,11 @@
     submit → queue → [ while a commit waits for the disk, further events gather ] → one transaction for all of them
     record → nobody is committing?  its own transaction, on its own thread          otherwise as submit
 
-No timer holds anybody up: a writer who is alone is committed at once, and a batch is whatever came in meanwhile.
+A writer who is alone is committed at once. Where one commit follows another, the next waits for a few milliseconds, so
+that more take part in it: a commit takes about as long for sixteen as for one.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,6 +25,8 @@ Transaction = Callable[[], AbstractContextManager[Connection]]
 """Begins a writing transaction of the store (BEGIN IMMEDIATE on SQLite) that commits when its block ends."""
 
 _MAX_BATCH = 512
+GATHER_SECONDS = 0.004
+"""From the beginning of one commit to that of the next, at least, unless a whole batch waits."""
 MAX_WAITING = 8_192
 """Events that may wait; more are refused, so that a disk that stalls does not fill the memory."""
 
@@ -37,6 +41,8 @@ class AuditWriter:
         self._changed = Condition()
         self._closing = False
         self._committing = False
+        self._began = float("-inf")
+        self._asleep = False
         self._thread = Thread(target=self._run, name="countersign-audit", daemon=True)
         self._thread.start()
 
@@ -62,7 +68,8 @@ class AuditWriter:
             if len(self._waiting) >= MAX_WAITING:
                 raise ServiceOverloaded("too many decisions wait to be recorded", fix="try again a little later")
             self._waiting.append((event, future))
-            self._changed.notify()
+            if self._asleep:
+                self._changed.notify()
         return future
 
     def record(self, event: AuditEvent) -> Future[None]:
@@ -98,8 +105,16 @@ class AuditWriter:
     def _next_batch(self) -> list[tuple[AuditEvent, "Future[None]"]]:
         """What is waiting, at least one, to be committed now; nothing once the writer is closed and all is recorded."""
         with self._changed:
+            self._asleep = True
             while self._committing or not (self._waiting or self._closing):
                 self._changed.wait()
+            self._asleep = False
+            gathering = self._began + GATHER_SECONDS - time.monotonic()
+            if gathering > 0.0 and not self._closing and len(self._waiting) < _MAX_BATCH:
+                # Others may come in, and `record` keeps away from what is being gathered.
+                self._committing = True
+                self._changed.wait(gathering)
+            self._began = time.monotonic()
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
             self._committing = bool(batch)
             return batch

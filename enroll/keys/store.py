@@ -20,10 +20,12 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 from encode.errors import StoreUnavailable
 from enroll.keys import schema as key_schema
 from enroll.keys.cache import DataKey, KeyCache
-from enroll.keys.envelope import KEY_BYTES, OVERHEAD
+from enroll.keys.envelope import KEY_BYTES, OVERHEAD, Cipher
 from enroll.keys.ring import KeyRing, key_missing
 from enroll.keys.schema import data_keys, key_store_info
 from enroll.stores.database import Database
+from enroll.stores.prepared import Prepared
+from enroll.stores.shared_commit import SharedCommit
 
 SECRET_REF = "secret"  # noqa: S105 - the name of a row
 _NOTHING = bytes(KEY_BYTES + OVERHEAD)
@@ -31,6 +33,13 @@ _NO_KEY = bytes(KEY_BYTES)
 _FIND = select(data_keys.c.key_id, data_keys.c.wrapped, data_keys.c.revision).where(
     data_keys.c.key_ref == bindparam("ref")
 )
+_CURRENT_LOCKED = select(key_store_info.c.current_key_id).with_for_update(read=True)
+_ADVANCE = Prepared(
+    update(data_keys)
+    .where(data_keys.c.key_ref == bindparam("ref"), data_keys.c.revision < bindparam("new"))
+    .values(revision=bindparam("new"))
+)
+_FIND_MANY = select(data_keys).where(data_keys.c.key_ref.in_(bindparam("refs", expanding=True)))
 
 
 class KeyStore:
@@ -52,6 +61,7 @@ class KeyStore:
         self, database: Database, ring: KeyRing, *, expected: str | None = None, cache: KeyCache | None = None
     ) -> None:
         self.database = database
+        self._commits = SharedCommit(database.writing, shared=database.one_writer)
         self.ring = ring
         self._cache = KeyCache() if cache is None else cache
         self._nobodys = KeyCache()
@@ -62,13 +72,28 @@ class KeyStore:
     def create(self, ref: str | None = None) -> DataKey:
         """A new data key, at revision 0, under a random reference or a new one of at most 32 characters."""
         ref, key = ref or secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
-        with self.database.writing() as connection:
-            self._insert(connection, ref, key)
+        self._commits.run(lambda connection: self._insert(connection, ref, key))
         return self._cache.put(ref, key, 0)
 
     def get(self, ref: str) -> DataKey | None:
         """The data key of that reference, or None if there is none, or no longer."""
         return self._cache.get(ref) or self._fetch(ref)
+
+    def get_many(self, refs: Sequence[str], *, remember: bool = True) -> dict[str, DataKey]:
+        """The data keys of these references, those that there are, in one statement. `remember` them as `get` does."""
+        found = {ref: key for ref in refs if (key := self._cache.get(ref)) is not None}
+        missing = [ref for ref in refs if ref not in found]
+        if not missing:
+            return found
+        with self.database.reading() as connection:
+            rows = connection.execute(_FIND_MANY, {"refs": missing}).all()
+        for row in rows:
+            raw = self.ring.unwrap(row.key_id, row.wrapped, row.key_ref)
+            if remember:
+                found[row.key_ref] = self._cache.put(row.key_ref, raw, row.revision)
+            else:
+                found[row.key_ref] = DataKey(row.key_ref, raw, Cipher(raw), row.revision)
+        return found
 
     def miss(self, *name: str) -> None:
         """Take the time of :meth:`get` for a name that has no key, and remember that for as long.
@@ -89,12 +114,7 @@ class KeyStore:
 
     def advance(self, ref: str, revision: int) -> None:
         """Take note that what the key seals is at `revision` now, or later."""
-        with self.database.writing() as connection:
-            connection.execute(
-                update(data_keys)
-                .where(data_keys.c.key_ref == ref, data_keys.c.revision < revision)
-                .values(revision=revision)
-            )
+        self._commits.run(lambda connection: _ADVANCE.run(connection, {"ref": ref, "new": revision}))
         self._cache.advance(ref, revision)
 
     def put_back(self, revisions: Sequence[tuple[str, int]]) -> None:
@@ -182,10 +202,10 @@ class KeyStore:
 
     def _insert(self, connection: Connection, ref: str, key: bytes) -> None:
         # The row is locked against a rotation that begins now: what it has not seen, it would never wrap anew.
-        now = select(key_store_info.c.current_key_id).with_for_update(read=True)
-        key_id = connection.execute(now).scalar_one()
+        key_id = connection.execute(_CURRENT_LOCKED).scalar_one()
         wrapped = self.ring.wrap(key_id, key, ref)
-        connection.execute(insert(data_keys).values(key_ref=ref, key_id=key_id, wrapped=wrapped, revision=0))
+        row = {"key_ref": ref, "key_id": key_id, "wrapped": wrapped, "revision": 0}
+        connection.execute(insert(data_keys), row)
 
     def _prepare(self, expected: str | None) -> str:
         """Make the tables where data may have a new store; returns the store's id."""

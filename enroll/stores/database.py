@@ -25,7 +25,10 @@ class Database(ABC):
     name : what an operator calls it, without a password.
     engine : the pool itself; `reader`, `writer` and `long_reader` are the same pool for single statements, for
         transactions that write, and for such as read one state of everything for as long as they last.
+    one_writer : whether transactions that write come one after the other.
     """
+
+    one_writer = False
 
     def __init__(self, name: str, engine: Engine, *, reader: Engine, writer: Engine, long_reader: Engine) -> None:
         self.name = name
@@ -38,7 +41,7 @@ class Database(ABC):
     def reading(self) -> Iterator[Connection]:
         """A connection outside of any transaction. Raises StoreUnavailable."""
         try:
-            with self._reader.connect() as connection:
+            with self._reading() as connection:
                 yield connection
         # Not chained: the driver's text quotes values, and nobody must find those in a log.
         except SQLAlchemyError as error:
@@ -70,6 +73,10 @@ class Database(ABC):
             raise self.explain(error) from None
         except UnicodeDecodeError:
             raise _no_text() from None
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        """A connection for single statements."""
+        return self._reader.connect()
 
     def _transaction(self) -> AbstractContextManager[Connection]:
         """One transaction that writes."""

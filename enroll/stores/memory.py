@@ -9,8 +9,10 @@ from threading import Lock
 from encode.sample import Modality
 from enroll.audit.event import AuditEvent
 from enroll.stores.collection import CollectionSettings
+from enroll.stores.glance import Stored
 from enroll.stores.history import VersionSummary, version_unknown
 from enroll.stores.kept_samples import KeptSample, within_limit
+from enroll.stores.memory_roll import MemoryRoll
 from enroll.stores.store import (
     REQUEST_RETENTION,
     EnrolledPerson,
@@ -56,10 +58,16 @@ class MemoryStore:
         self._people: dict[tuple[str, str], dict[Modality, _Held]] = {}
         self._requests: dict[tuple[str, str], _Record] = {}
         self._settings: dict[str, CollectionSettings] = {}
+        self._roll = MemoryRoll(self.get)
 
     def get(self, collection: str, person: str) -> tuple[Template, ...]:
         with self._lock:
             return self._templates(collection, person)
+
+    def read(self, collection: str, person: str, known: Stored | None = None) -> Stored:
+        templates = self.get(collection, person)
+        stamp = tuple((one.template_id, one.version) for one in templates) or None
+        return known if known is not None and known.stamp == stamp else Stored(stamp, templates)
 
     def list_people(self, collection: str, *, after: str = "", limit: int) -> list[PersonSummary]:
         with self._lock:
@@ -143,6 +151,7 @@ class MemoryStore:
                 new = [one for one in samples if one.modality is template.modality and settings.keep_samples]
                 held.samples = within_limit([*before, *new])
             self._record(request, answer, person)
+            self._roll.note(collection, person)
         return answer
 
     def erase(
@@ -163,7 +172,11 @@ class MemoryStore:
                 if key[0] == collection and record.person == person:
                     self._requests[key] = _Record(StoredRequest(record.stored.method, b"", b""), None, record.at)
             self._record(request, answer, None)
+            self._roll.note(collection, person, erased=True)
         return answer
+
+    def roll(self) -> MemoryRoll:
+        return self._roll
 
     def audit_writer(self) -> None:
         return None

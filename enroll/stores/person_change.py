@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, update
 from encode.sample import Modality
 from enroll.keys.cache import DataKey
 from enroll.stores import history, kept_samples
+from enroll.stores.changes import note_change
 from enroll.stores.kept_samples import KeptSample
 from enroll.stores.person_rows import PERSON_LOCKED, THIS, these, write_template
 from enroll.stores.schema import people
@@ -59,9 +60,10 @@ class PersonChange:
         state = seal_state(self.key.cipher, *owner, revision, {**stored, **changed})
         if row is None:
             mine = {"collection": owner[0], "person": owner[1], "key_ref": self.key.ref, "created_at": now}
-            connection.execute(insert(people).values(**mine, revision=revision, state=state))
+            connection.execute(insert(people), {**mine, "revision": revision, "state": state})
         else:
             connection.execute(update(people).where(THIS).values(revision=revision, state=state), these(*owner))
+        note_change(connection, self.key.ref)
         return revision
 
     def _write_one(

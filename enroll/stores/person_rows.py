@@ -15,24 +15,22 @@ PERSON_LOCKED = PERSON.with_for_update()
 
 _HELD = (templates, template_versions, samples)
 _SAME = and_(people.c.collection == templates.c.collection, people.c.person == templates.c.person)
-WITH_TEMPLATES = (
-    select(
-        people.c.collection,
-        people.c.person,
-        people.c.key_ref,
-        people.c.revision,
-        people.c.state,
-        templates.c.modality,
-        templates.c.template_id,
-        templates.c.version,
-        templates.c.model_digest,
-        templates.c.reason,
-        templates.c.payload,
-    )
-    .select_from(people.outerjoin(templates, _SAME))
-    .where(THIS)
-    .order_by(templates.c.modality)
-)
+WITH_TEMPLATES_COLUMNS = select(
+    people.c.collection,
+    people.c.person,
+    people.c.key_ref,
+    people.c.revision,
+    people.c.state,
+    templates.c.modality,
+    templates.c.template_id,
+    templates.c.version,
+    templates.c.model_digest,
+    templates.c.reason,
+    templates.c.payload,
+).select_from(people.outerjoin(templates, _SAME))
+"""Each person's row with each of the person's templates."""
+
+WITH_TEMPLATES = WITH_TEMPLATES_COLUMNS.where(THIS).order_by(templates.c.modality)
 """All that a read of a person needs, in one statement, so that it is of one moment."""
 
 
@@ -55,7 +53,7 @@ def write_template(connection: Connection, template: Template, cipher: Cipher, r
         "payload": seal_template(cipher, template, reason),
     }
     if template.version == 1:
-        connection.execute(insert(templates).values(**where, **values))
+        connection.execute(insert(templates), {**where, **values})
         return
     before = and_(*(templates.c[name] == value for name, value in where.items()))
     before = and_(before, templates.c.version == template.version - 1)

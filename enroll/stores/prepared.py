@@ -25,9 +25,9 @@ class Prepared:
         self._names = names
         self._compiled: dict[str, SQLCompiler] = {}
 
-    def first(self, connection: Connection) -> tuple[Any, ...] | None:
-        """The first row of a query without values, or None."""
-        rows, _ = self._run(connection, (), fetch=True)
+    def first(self, connection: Connection, values: Mapping[str, object] | None = None) -> tuple[Any, ...] | None:
+        """The first row of a query, or None."""
+        rows, _ = self._run(connection, () if values is None else (values,), fetch=True)
         return None if not rows else tuple(rows[0])
 
     def run(self, connection: Connection, *rows: Mapping[str, object]) -> int:

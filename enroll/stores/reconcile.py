@@ -16,6 +16,7 @@ from sqlalchemy import Row, and_, delete, select
 
 from encode.errors import StoreCorrupt
 from enroll.keys.store import KeyStore
+from enroll.stores.changes import note_change
 from enroll.stores.database import Database
 from enroll.stores.listing import beyond
 from enroll.stores.person_rows import delete_held
@@ -79,5 +80,6 @@ def _remove(database: Database, gone: list[tuple[str, str, str]]) -> None:
             # Not the rows of somebody enrolled again under the name meanwhile.
             if connection.execute(delete(people).where(mine)).rowcount:
                 delete_held(connection, collection, person)
+                note_change(connection, key_ref)
             seen = remembered_requests.c.key_ref == key_ref
             connection.execute(remembered_requests.update().where(seen).values(body_mac=b"", answer=b"", key_ref=None))

@@ -24,6 +24,9 @@ from enroll.stores.sealed import corrupt
 from enroll.stores.store import REQUEST_RETENTION, Request, StoredRequest
 
 _FIND = select(table).where(table.c.request_mac == bindparam("mac"), table.c.at >= bindparam("oldest"))
+_OLD = select(table.c.request_mac).where(table.c.at < bindparam("oldest"))
+# Rows that another transaction is dropping are passed over rather than waited for.
+_FORGET_OLD = delete(table).where(table.c.request_mac.in_(_OLD.with_for_update(skip_locked=True)))
 _LOCK_BYTES = 8
 
 
@@ -62,7 +65,7 @@ class RememberedRequests:
     def record(self, connection: Connection, request: Request | None, answer: bytes, key: DataKey | None) -> None:
         """Remember `answer`, which concerns the person of `key`, or nobody."""
         if request is not None:
-            connection.execute(insert(table).values(self.row(request, answer, key, self._clock())))
+            connection.execute(insert(table), self.row(request, answer, key, self._clock()))
 
     def row(self, request: Request, answer: bytes, key: DataKey | None, at: datetime) -> dict[str, object]:
         """The row that remembers `answer`."""
@@ -84,9 +87,7 @@ class RememberedRequests:
 
     def forget_old(self, connection: Connection) -> None:
         """Drop what nobody may repeat any more."""
-        # Rows that another transaction is dropping are passed over rather than waited for.
-        old = select(table.c.request_mac).where(table.c.at < self._clock() - REQUEST_RETENTION)
-        connection.execute(delete(table).where(table.c.request_mac.in_(old.with_for_update(skip_locked=True))))
+        connection.execute(_FORGET_OLD, {"oldest": self._clock() - REQUEST_RETENTION})
 
     def _request_mac(self, request: Request) -> bytes:
         return self._mac("request", request.collection, request.request_id)

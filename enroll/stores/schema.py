@@ -7,6 +7,7 @@
     collections           one row a collection that anything was decided for; `settings` is sealed
     remembered_requests   one row a request_id; `key_ref` leads to whom it concerned until that person is erased
     shredding             data keys of erased people that are about to be destroyed
+    changes               one row a change of a person, the latest of them: who follows the store reads on from there
     store_info            one row: the key store that this data belongs to
 
 The data keys are elsewhere (`enroll.keys.schema`). Ids sort by code point everywhere: SQLite's default order, and the C
@@ -112,6 +113,15 @@ shredding = Table(
     Column("key_ref", _text(32), primary_key=True),
     # Made with the very key: whoever can write this table alone must not be able to have a key destroyed.
     Column("seal", LargeBinary, nullable=True),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    # Never given twice, not even after the highest one was deleted.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("key_ref", _text(32), nullable=False),
+    sqlite_autoincrement=True,
 )
 
 store_info = Table(

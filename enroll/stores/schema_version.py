@@ -1,6 +1,6 @@
 """Bringing a database to this release's schema.
 
-    none → 0001 → 0002 → 0003 → 0004 → 0005        one transaction for all that are missing
+    none → 0001 → 0002 → 0003 → 0004 → 0005 → 0006        one transaction for all that are missing
 
 An SQLite file is upgraded when the service opens it. A PostgreSQL database is upgraded by `countersign db upgrade`
 alone, because other services may still run on it.
@@ -19,7 +19,7 @@ from enroll.keys.store import KeyStore
 from enroll.stores.database import Database
 from enroll.stores.schema import store_info
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 

@@ -9,34 +9,38 @@ that the next start, or the repeated call, destroys: never a person half there, 
 and not done.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert
+from sqlalchemy import Connection, Row, delete, insert
 
 from encode.errors import Conflict
 from encode.sample import Modality
 from enroll.audit.event import AuditEvent
 from enroll.audit.log import AuditLog
-from enroll.audit.recording import Recorder
+from enroll.audit.recording import Change, Recorder
 from enroll.audit.writer import AuditWriter
-from enroll.keys.cache import DataKey
 from enroll.keys.envelope import Cipher
 from enroll.keys.store import KeyStore
 from enroll.stores import history, kept_samples, listing
+from enroll.stores.changes import note_change
 from enroll.stores.collection import CollectionSettings
 from enroll.stores.collection_table import CollectionTable
 from enroll.stores.database import Database
+from enroll.stores.glance import NOBODY, Stored, unchanged
+from enroll.stores.guarded_read import GuardedRead
 from enroll.stores.history import VersionSummary
 from enroll.stores.kept_samples import KeptSample
 from enroll.stores.person_change import PersonChange, forget_samples, in_force
 from enroll.stores.person_keys import PersonKeys, doom
 from enroll.stores.person_rows import PERSON, PERSON_LOCKED, THIS, WITH_TEMPLATES, delete_held, these
 from enroll.stores.requests import RememberedRequests
+from enroll.stores.roll import SqlRoll
 from enroll.stores.schema import people, shredding
-from enroll.stores.sealed import corrupt, open_person, open_state
+from enroll.stores.sealed import open_person, open_state
+from enroll.stores.shared_commit import SharedCommit
 from enroll.stores.store import (
     EnrolledPerson,
     PersonSummary,
@@ -47,11 +51,6 @@ from enroll.stores.store import (
     version_conflict,
 )
 from enroll.template import Template
-
-_READS = 5
-"""Tries of a read in whose midst the person is erased and enrolled again, each time."""
-
-_Read = TypeVar("_Read")
 
 
 class SqlStore:
@@ -87,8 +86,10 @@ class SqlStore:
         self._clock = clock
         self._audit = audit
         self.recorder = Recorder(database.writing, audit)
+        self._commits = SharedCommit(self.recorder.writing, shared=database.one_writer)
         self._requests = RememberedRequests(keys, clock)
         self._data_keys = PersonKeys(database, keys)
+        self._read = GuardedRead(database, keys, self._data_keys)
         self._settings = CollectionTable(database, keys)
         if audit is not None:
             with database.writing() as connection:
@@ -98,7 +99,12 @@ class SqlStore:
         self._data_keys.require_no_forgery()
 
     def get(self, collection: str, person: str) -> tuple[Template, ...]:
-        return self._read(WITH_TEMPLATES, these(collection, person), open_person, ())
+        return self.read(collection, person).templates
+
+    def read(self, collection: str, person: str, known: Stored | None = None) -> Stored:
+        if known is not None and unchanged(self.database, self.keys, collection, person, known):
+            return known
+        return self._read(WITH_TEMPLATES, these(collection, person), _open_stored, NOBODY)
 
     def list_people(self, collection: str, *, after: str = "", limit: int) -> list[PersonSummary]:
         with self.database.reading() as connection:
@@ -114,18 +120,15 @@ class SqlStore:
 
     def version(self, collection: str, person: str, modality: Modality, version: int) -> Template:
         wanted = {**these(collection, person), "modality": modality.value, "version": version}
-        found = self._read(
-            history.ONE, wanted, lambda cipher, rows: history.open_version(cipher, rows, modality, version), None
-        )
+        read = history.open_version
+        found = self._read(history.ONE, wanted, lambda cipher, rows: read(cipher, rows, modality, version), None)
         if found is None:
             raise history.version_unknown()
         return found
 
     def samples_of(self, collection: str, person: str, modality: Modality) -> list[KeptSample]:
-        wanted = {**these(collection, person), "modality": modality.value}
-        return self._read(
-            kept_samples.OF_PERSON, wanted, lambda cipher, rows: kept_samples.open_samples(cipher, rows, modality), []
-        )
+        wanted, read = {**these(collection, person), "modality": modality.value}, kept_samples.open_samples
+        return self._read(kept_samples.OF_PERSON, wanted, lambda cipher, rows: read(cipher, rows, modality), [])
 
     def samples_kept(self, collection: str) -> int:
         with self.database.reading() as connection:
@@ -182,17 +185,21 @@ class SqlStore:
             row = connection.execute(PERSON, these(collection, person)).one_or_none()
         key = self.keys.create() if row is None else self._data_keys.of(row)
         written = PersonChange(listed, key, "" if event is None else event.action.value, kept, samples, drop_samples)
-        revision = 0
+
+        def write(change: Change) -> tuple[bytes | None, int]:
+            connection, mine = change.connection, written
+            earlier = self._enter(connection, request, collection, person)
+            if earlier is not None:
+                return earlier, 0
+            if samples and not self._settings.locked(connection, collection).keep_samples:
+                mine = replace(mine, samples=())
+            revision = mine.write(connection, new=row is None, now=self._clock())
+            self._requests.record(connection, request, answer, key)
+            change.tell(event)
+            return None, revision
+
         try:
-            with self.recorder.writing() as change:
-                connection = change.connection
-                earlier = self._enter(connection, request, collection, person)
-                if earlier is None:
-                    if samples and not self._settings.locked(connection, collection).keep_samples:
-                        written = replace(written, samples=())
-                    revision = written.write(connection, new=row is None, now=self._clock())
-                    self._requests.record(connection, request, answer, key)
-                    change.tell(event)
+            earlier, revision = self._commits.run(write)
         except Conflict:
             if row is None:
                 self._data_keys.discard(key)
@@ -225,46 +232,15 @@ class SqlStore:
         self.database.scrub()
         return answer if earlier is None else earlier
 
+    def roll(self) -> SqlRoll:
+        return SqlRoll(self.database, self.keys)
+
     def audit_writer(self) -> AuditWriter | None:
         return None if self._audit is None else AuditWriter(self._audit, self.database.writing)
 
     def close(self) -> None:
         self.keys.close()
         self.database.close()
-
-    def _read(
-        self,
-        statement: Select[Any],
-        wanted: Mapping[str, object],
-        open_rows: Callable[[Cipher, Sequence[Row[Any]]], _Read],
-        nobody: _Read,
-    ) -> _Read:
-        """What `open_rows` makes of a person's rows, which hold the person's key and revision; `nobody` of none.
-
-        A change enters the data before the key store. So rows read before their key may lie behind it, because a change
-        came in between; rows read after their key never do, unless they were put back.
-        """
-        ref: str | None = None
-        key: DataKey | None = None
-        for _ in range(_READS):
-            with self.database.reading() as connection:
-                rows = connection.execute(statement, wanted).all()
-            if not rows:
-                self.keys.miss(str(wanted["in_collection"]), str(wanted["of_person"]))
-                return nobody
-            read_before, ref, revision = rows[0].key_ref == ref, rows[0].key_ref, rows[0].revision
-            if not read_before:
-                key = self.keys.get(ref)
-            if key is not None and key.revision <= revision:
-                opened = open_rows(key.cipher, rows)
-                self._data_keys.note(key, revision)
-                return opened
-            if read_before and key is None:
-                raise corrupt("the key of a stored person is gone: the data was put back from before an erasure")
-            if read_before:
-                raise corrupt("a person's rows were put back to an earlier revision")
-            key = self.keys.fresh(ref)
-        raise version_conflict()
 
     def _enter(self, connection: Connection, request: Request | None, collection: str, person: str) -> bytes | None:
         """Begin a mutation: nobody else changes the person until it ends. The answer, if it was made before."""
@@ -274,14 +250,14 @@ class SqlStore:
 
     def _remove(self, connection: Connection, listed: tuple[Template, ...], collection: str, person: str) -> None:
         owner = these(collection, person)
-        row = connection.execute(PERSON_LOCKED, owner).one_or_none()
-        if row is None:
+        if (row := connection.execute(PERSON_LOCKED, owner).one_or_none()) is None:
             raise version_conflict()
         key = self._data_keys.of(row)
         state = open_state(key.cipher, collection, person, row.revision, row.state)
         require_unchanged(in_force(state), listed)
         delete_held(connection, collection, person)
         connection.execute(delete(people).where(THIS), owner)
+        note_change(connection, row.key_ref)
         self._requests.forget_person(connection, row.key_ref)
         connection.execute(insert(shredding).values(doom(key)))
 
@@ -296,3 +272,8 @@ class SqlStore:
             kept_samples.drop_all(connection, collection, person)
         if key is not None:
             self._data_keys.changed(key, revision)
+
+
+def _open_stored(cipher: Cipher, rows: Sequence[Row[Any]]) -> Stored:
+    first = rows[0]
+    return Stored((first.key_ref, first.revision, first.state), open_person(cipher, rows))

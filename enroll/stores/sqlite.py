@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 
 from sqlalchemy import URL, Connection, create_engine, event
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
 
 from encode.errors import StoreCorrupt, StoreUnavailable
 from enroll.stores.database import Database
@@ -22,6 +22,8 @@ from enroll.stores.sqlite_log import require_sound_log
 
 _BUSY_MILLISECONDS = 5_000
 _CONNECTIONS = 16
+_IDLE = 4
+"""Connections kept for the next reads; the rest of the pool stays free for whoever reads for long."""
 _SCRUB_SECONDS = _BUSY_MILLISECONDS / 1e3
 _AGAIN_SECONDS = 0.01
 _BEGIN = "countersign_begin"
@@ -40,6 +42,8 @@ class SqliteDatabase(Database):
     StoreCorrupt : its log is damaged.
     """
 
+    one_writer = True
+
     def __init__(self, path: str | Path, *, create: bool = True, sound: bool = True) -> None:
         self.path = Path(path)
         _open_file(self.path, create=create)
@@ -54,11 +58,11 @@ class SqliteDatabase(Database):
         )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
-        writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         long_reader = engine.execution_options(**{_BEGIN: "BEGIN"})
-        super().__init__(str(self.path), engine, reader=engine, writer=writer, long_reader=long_reader)
+        super().__init__(str(self.path), engine, reader=engine, writer=engine, long_reader=long_reader)
         self._one_writer = RLock()
         self._kept: Connection | None = None
+        self._idle: list[Connection] = []
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -68,16 +72,36 @@ class SqliteDatabase(Database):
             yield connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        # Whoever writes has the connection of whoever wrote before: taking one from the pool and giving it back takes
-        # as long as a small transaction. One in which something went wrong goes back.
-        connection, self._kept = self._kept or self._writer.connect(), None
+    def _reading(self) -> Iterator[Connection]:
+        # As with writers, the pool takes as long as the statement. Every read is at its end when its block is, so that
+        # an idle connection holds no state of the file.
         try:
-            with connection.begin():
-                yield connection
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._reader.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if len(self._idle) < _IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        # Whoever writes has the connection of whoever wrote before, and begins and commits at the driver: the pool, and
+        # SQLAlchemy's own transaction, each take longer than a small one does. One in which something went wrong goes.
+        connection, self._kept = self._kept or self._reader.connect(), None
+        try:
+            _at_the_driver(connection, "BEGIN IMMEDIATE")
+            yield connection
+            _at_the_driver(connection, "COMMIT")
             self._kept = connection
         finally:
             if self._kept is not connection:
+                # Rolls back what is not committed.
                 connection.close()
 
     def close(self) -> None:
@@ -85,6 +109,8 @@ class SqliteDatabase(Database):
             if self._kept is not None:
                 self._kept.close()
                 self._kept = None
+            while self._idle:
+                self._idle.pop().close()
             super().close()
 
     def lock(self, connection: Connection, *names: bytes) -> None:
@@ -201,6 +227,16 @@ def _begin(connection: Connection) -> None:
     begin = connection.get_execution_options().get(_BEGIN)
     if begin:
         connection.exec_driver_sql(begin)
+
+
+def _at_the_driver(connection: Connection, statement: str) -> None:
+    """Execute a statement that has no values. Raises DBAPIError, as the connection would."""
+    try:
+        connection.connection.cursor().execute(statement).close()
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 def _unavailable(why: str) -> StoreUnavailable:

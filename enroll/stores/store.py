@@ -18,8 +18,10 @@ from encode.sample import Modality
 from enroll.audit.event import AuditEvent
 from enroll.audit.writer import AuditWriter
 from enroll.stores.collection import CollectionSettings
+from enroll.stores.glance import Stored
 from enroll.stores.history import VersionSummary
 from enroll.stores.kept_samples import KeptSample
+from enroll.stores.roll import Roll
 from enroll.template import Template
 
 REQUEST_RETENTION = timedelta(days=7)
@@ -82,6 +84,9 @@ class TemplateStore(Protocol):
 
     def get(self, collection: str, person: str) -> tuple[Template, ...]:
         """Every template of a person, by modality; empty when nobody of that name is enrolled."""
+
+    def read(self, collection: str, person: str, known: Stored | None = None) -> Stored:
+        """As :meth:`get`, with what tells it from later content; `known` itself where nothing has changed since."""
 
     def list_people(self, collection: str, *, after: str = "", limit: int) -> list[PersonSummary]:
         """At most `limit` people whose id sorts after `after`, in the order of the ids' code points."""
@@ -160,6 +165,9 @@ class TemplateStore(Protocol):
         VersionConflict : `templates` is not exactly what is stored of the person.
         RequestIdReused : as :meth:`recorded`.
         """
+
+    def roll(self) -> Roll:
+        """Everybody of all collections, and who was changed since, for whoever follows the store."""
 
     def audit_writer(self) -> AuditWriter | None:
         """A writer of decisions to the log that `event` goes to, or None where there is none. Close it before this."""

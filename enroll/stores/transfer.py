@@ -17,6 +17,7 @@ from encode.errors import FieldInvalid, StoreCorrupt, StoreUnavailable
 from enroll.audit.event import NOBODY, Action, AuditEvent, Origin
 from enroll.audit.recording import Recorder
 from enroll.keys.store import KeyStore
+from enroll.stores.changes import note_change
 from enroll.stores.collection import CollectionSettings
 from enroll.stores.collection_table import CollectionTable
 from enroll.stores.database import Database
@@ -197,6 +198,7 @@ def _insert(connection: Connection, person: ExportedPerson, extras: Iterator[Ext
         require(one.modality, one.template_id, one.version)
     row = {**owner, **person.model_dump(include={"key_ref", "revision", "state", "created_at"})}
     connection.execute(insert(people).values(row))
+    note_change(connection, person.key_ref)
     connection.execute(insert(templates), [{**owner, **one.model_dump()} for one in person.templates])
     for line in extras:
         if isinstance(line, ExportedVersion):

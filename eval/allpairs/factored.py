@@ -6,7 +6,7 @@ The calibrated log-likelihood ratio of probe x against the template p is, for ev
 
     Φ(x) = (z, |z|², log p(x | everyone else), 1)      with z² in place of |z|² for the diagonal kinds
 
-where z is x about the background's mean, in the coordinates of `eval.allpairs.quadratic`; the squares are those of the
+where z is x about the background's mean, in the coordinates of `enroll.low_rank`; the squares are those of the
 low-rank part of Σ⁻¹, r ≤ references − 1 of them. With −½ scale·(z − m)ᵀ(α⁻¹ I − V diag(γ) Vᵀ)(z − m) written out,
 
     w_p  = scale · (m/α, −1/(2α), −1, −|m|²/(2α) − ½ (d log 2π + log det Σ)) + (0, 0, 0, offset)
@@ -30,7 +30,8 @@ from scipy.linalg import eigvalsh
 from encode.errors import FieldInvalid, TooFewReferences
 from enroll.gaussian import LOG_2PI, VARIANCE_FLOOR, Gaussian
 from enroll.identity import IdentityModel
-from eval.allpairs.quadratic import low_rank
+from enroll.low_rank import low_rank
+from enroll.whitened import Density
 from eval.allpairs.ragged import Ragged
 
 Array = NDArray[np.float64]
@@ -151,7 +152,10 @@ class _Basis:
         """w and v of one template, float64 (1 + rank, K), and log det Σ; None where the variance floor bites."""
         d, scale = self.model.vector, self.scale
         if self.kind in _DIAGONAL or self.kind == "spherical":
-            return self._of_fitted(self.fitted(references))
+            fitted = self.fitted(references)
+            if not isinstance(fitted, Gaussian):
+                raise TypeError("these kinds have a diagonal covariance")
+            return self._of_fitted(fitted)
         z = (references.astype(np.float64) - self.centre) @ self.whitening.T
         found, mean = low_rank(self.model.spec, z), z.mean(0)
         if found.alpha * self.least_variance < VARIANCE_FLOOR:
@@ -164,7 +168,7 @@ class _Basis:
         rows[1 : 1 + len(directions), -1] = -directions @ mean
         return rows, determinant
 
-    def fitted(self, references: Floats) -> Gaussian:
+    def fitted(self, references: Floats) -> Density:
         """The identity model's own Gaussian of references (n, d)."""
         gaussian = self.model.fit(references).gaussian
         if gaussian is None:

@@ -23,10 +23,11 @@ OPTIONAL = ("session", "order", "split", "crop_left", "crop_top", "crop_right", 
 def read_manifest(file: Path, *, name: str) -> Corpus:
     """Read a manifest. Raises CorpusMissing or CorpusInvalid with the row (numbered from 1) and the column at fault."""
     records = read_table(file, REQUIRED, what="manifest")
-    return Corpus(name, [_row(file.parent, number, record) for number, record in enumerate(records, start=1)])
+    return Corpus(name, [read_row(file.parent, number, record) for number, record in enumerate(records, start=1)])
 
 
-def _row(root: Path, number: int, record: Mapping[str, str]) -> Row:
+def read_row(root: Path, number: int, record: Mapping[str, str]) -> Row:
+    """The sample that a row of a manifest names. Raises CorpusInvalid with the row's number and the column."""
     path, modality, kind = (record[column].strip() for column in ("path", "modality", "kind"))
     if modality not in set(Modality):
         raise CorpusInvalid(

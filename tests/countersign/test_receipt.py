@@ -17,7 +17,7 @@ from encode.sample import ImageSample, Modality
 from enroll.stores.opening import StorePlace, open_sql_store
 from fuzzing.pictures import face
 from fuzzing.service import MODELS
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model, load_models
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

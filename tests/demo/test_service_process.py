@@ -9,7 +9,7 @@ import pytest
 
 from countersign.demo.service import running_service
 from encode.errors import ConfigError, ServiceFailed, ServiceUnavailable
-from verify.client import Client
+from verify.client.client import Client
 
 
 def events(log: Path) -> list[str]:

@@ -27,7 +27,7 @@ from enroll.stores.schema import people, samples, template_versions, templates
 from enroll.stores.sql import SqlStore
 from fuzzing.pictures import face
 from fuzzing.service import MODELS, a_signature
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model, load_models
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

@@ -22,7 +22,7 @@ from durability.service_process import Place, Service, run
 from encode.errors import StoreUnavailable
 from encode.sample import ImageSample
 from fuzzing.pictures import face
-from verify.client import Client
+from verify.client.client import Client
 from verify.v1 import enrollment_pb2
 
 BUNDLE = Path(__file__).resolve().parents[2] / "models" / "face-chopra2005"

@@ -11,7 +11,7 @@ from encode.sample import Modality
 from enroll.stores.memory import MemoryStore
 from fuzzing.http2 import grpc_message
 from fuzzing.sockets import call_headers
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server import create_server
 from verify.settings import ServiceSettings

@@ -17,7 +17,7 @@ from fuzzing.calls import Answer, Caller
 from fuzzing.messages import METHODS, request
 from fuzzing.service import Target
 from fuzzing.sockets import Intruder
-from verify.client import Client
+from verify.client.client import Client
 
 CALLS, CONNECTIONS = 400, 60
 

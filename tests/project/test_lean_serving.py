@@ -3,13 +3,16 @@
 Each test runs a fresh interpreter in which the packages named cannot be imported, as if they were not installed.
 """
 
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 TRAINING = ("torch", "torchvision", "onnx", "onnxscript", "tensorboard")
 EVALUATION = ("sklearn", "pyarrow", "matplotlib", "jinja2", "pandas")
 
@@ -85,3 +88,19 @@ def test_no_help_text_imports_torch(commands: dict[tuple[str, ...], Any]) -> Non
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("helped:") == len(commands)
     assert result.stdout.count("Usage:") == len(commands)
+
+
+def test_a_service_loads_of_scipy_what_the_image_holds() -> None:
+    """The image leaves the rest out (Dockerfile), and a start is spared its time and memory."""
+    script = (
+        _IMPORT_ALL
+        + """
+    print(*sorted({name.split(".")[1] for name, module in sys.modules.items() if name.startswith("scipy.")}), sep=",")
+    """
+    )
+    result = run_without(EVALUATION, script, "verify")
+    assert result.returncode == 0, result.stderr
+    loaded = set(result.stdout.splitlines()[-1].split(","))
+    kept = set(re.findall(r"! -name (\w+)", (ROOT / "Dockerfile").read_text(encoding="utf-8")))
+    assert kept == {"_lib", "linalg", "special"}
+    assert loaded - kept <= {"__config__", "_cyutility", "_distributor_init", "version"}

@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from releases import ROOT, closure, declared
 
-EXTRAS = ("cpu", "eval", "train", "test", "audit")
+EXTRAS = ("cpu", "eval", "train", "test", "audit", "otel")
 # torch pins these for each platform itself; the last three belong to the installer.
 UNPINNED = re.compile(r"nvidia-.*|cuda-.*|triton|pip|setuptools|wheel")
 

@@ -24,7 +24,7 @@ from encode.manifest import EmbeddingSpec, IdentitySpec
 from encode.sample import ImageSample, Modality, StrokesSample
 from enroll.stores.memory import MemoryStore
 from enroll.stores.store import TemplateStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.logging import configure_logging
 from verify.model import Model, load_models
 from verify.policy import Policy

@@ -16,7 +16,7 @@ from enroll.audit.reading import stored_log
 from enroll.stores.opening import AUDIT_SECRET, StorePlace, open_sql_store
 from enroll.stores.sql import SqlStore
 from verify.access.caller import ANONYMOUS
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

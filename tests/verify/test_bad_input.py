@@ -13,8 +13,16 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from encode.sample import ImageSample
-from verify.client import Client
-from verify.v1 import enrollment_pb2, model_pb2, sample_pb2, verification_pb2
+from verify.client.client import Client
+from verify.v1 import (
+    enrollment_pb2,
+    enrollment_pb2_grpc,
+    model_pb2,
+    model_pb2_grpc,
+    sample_pb2,
+    verification_pb2,
+    verification_pb2_grpc,
+)
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Wire = sample_pb2.Sample
@@ -103,7 +111,12 @@ NAMES: dict[str, tuple[str, str]] = {
 
 def refusal(client: Client, method: str, request: Message) -> tuple[grpc.StatusCode, str, str, list[str]]:
     """Code, reason, field and the fields of the violations of the error that answers; checks that it is whole."""
-    for stub in (client._enrollment, client._verification, client._models):
+    stubs = (
+        enrollment_pb2_grpc.EnrollmentServiceStub(client.channel),
+        verification_pb2_grpc.VerificationServiceStub(client.channel),
+        model_pb2_grpc.ModelServiceStub(client.channel),
+    )
+    for stub in stubs:
         if hasattr(stub, method):
             with pytest.raises(grpc.RpcError) as caught:
                 getattr(stub, method)(request, timeout=20)
@@ -227,7 +240,7 @@ def test_policies_that_are_not_there(enrolled: Client) -> None:
 
 
 def test_bytes_that_are_no_message(enrolled: Client) -> None:
-    send = enrolled._channel.unary_unary("/verify.v1.VerificationService/Verify")
+    send = enrolled.channel.unary_unary("/verify.v1.VerificationService/Verify")
     for data in (b"\xff\xff\xff", b"\x0a\x02\xff\xfe"):  # the second: an id that is not UTF-8
         with pytest.raises(grpc.RpcError) as caught:
             send(data, timeout=10)

@@ -11,9 +11,9 @@ from google.rpc import error_details_pb2, status_pb2
 
 from encode.errors import CountersignError, StrokesTooLong
 from encode.sample import ImageSample, Modality, StrokesSample
-from verify.client import Client
+from verify.client.client import Client
 from verify.messages import MAX_MESSAGE_BYTES, MAX_POINTS, read_samples, write_sample
-from verify.v1 import enrollment_pb2, sample_pb2, verification_pb2
+from verify.v1 import enrollment_pb2, enrollment_pb2_grpc, sample_pb2, verification_pb2, verification_pb2_grpc
 
 Signature = Callable[..., StrokesSample]
 
@@ -69,7 +69,11 @@ TOO_LONG: dict[str, tuple[sample_pb2.Sample, str]] = {
 
 def refusal(client: Client, method: str, request: Message) -> tuple[grpc.StatusCode, str, list[str]]:
     """Code, reason and the fields of the violations of the error that answers; it says what to do."""
-    stub = client._enrollment if method == "Enroll" else client._verification
+    stub = (
+        enrollment_pb2_grpc.EnrollmentServiceStub(client.channel)
+        if method == "Enroll"
+        else verification_pb2_grpc.VerificationServiceStub(client.channel)
+    )
     with pytest.raises(grpc.RpcError) as caught:
         getattr(stub, method)(request, timeout=20)
     call = caught.value
@@ -108,7 +112,7 @@ def test_strokes_that_cannot_be_used(enrolled: Client) -> None:
 def test_strokes_that_cannot_be_used_do_not_spoil_those_that_can(enrolled: Client, signature: Signature) -> None:
     good = write_sample(signature(1, 9))
     for name, (sample, reason, part) in STROKES.items():
-        answer = enrolled._verification.Verify(verify(good, sample))
+        answer = verification_pb2_grpc.VerificationServiceStub(enrolled.channel).Verify(verify(good, sample))
         assert answer.accepted, name
         problem = answer.samples[1].problem
         assert (problem.reason, problem.field) == (reason, f"samples[1].strokes.{part}"), name
@@ -146,7 +150,7 @@ def test_more_than_a_message_may_hold_is_refused_by_the_transport(enrolled: Clie
     size = 6 * TOO_LONG["a million points"][0].ByteSize()
     assert size > MAX_MESSAGE_BYTES
     with pytest.raises(grpc.RpcError) as caught:
-        enrolled._channel.unary_unary("/verify.v1.VerificationService/Verify")(bytes(size), timeout=20)
+        enrolled.channel.unary_unary("/verify.v1.VerificationService/Verify")(bytes(size), timeout=20)
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -194,7 +198,7 @@ def test_a_picture_of_a_signature_is_not_what_a_model_of_strokes_reads(
 def test_the_service_still_answers_afterwards(enrolled: Client, signature: Signature) -> None:
     for sample, _, _ in STROKES.values():
         with pytest.raises(grpc.RpcError):
-            enrolled._verification.Verify(verify(sample), timeout=20)
+            verification_pb2_grpc.VerificationServiceStub(enrolled.channel).Verify(verify(sample), timeout=20)
     assert enrolled.verify("staff", "sid", [signature(1, 8)]).accepted
     assert not enrolled.verify("staff", "sid", [signature(2, 8)]).accepted
     with pytest.raises(CountersignError):

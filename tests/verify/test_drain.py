@@ -23,14 +23,14 @@ from encode.errors import (
     ServiceOverloaded,
 )
 from encode.sample import ImageSample, Modality, Sample
+from enroll.stores.glance import Stored
 from enroll.stores.memory import MemoryStore
-from enroll.template import Template
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server import create_server
 from verify.server_thread import serving
 from verify.settings import ServiceSettings
-from verify.v1 import enrollment_pb2, verification_pb2, verification_pb2_grpc
+from verify.v1 import enrollment_pb2, enrollment_pb2_grpc, verification_pb2, verification_pb2_grpc
 
 Face = Callable[..., ImageSample]
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -85,9 +85,9 @@ class AskedStore(MemoryStore):
         super().__init__()
         self.asked: list[str] = []
 
-    def get(self, collection: str, person: str) -> tuple[Template, ...]:
+    def read(self, collection: str, person: str, known: Stored | None = None) -> Stored:
         self.asked.append(person)
-        return super().get(collection, person)
+        return super().read(collection, person, known)
 
 
 def enrolled(models: Mapping[Modality, Model], face: Face) -> AskedStore:
@@ -107,7 +107,7 @@ def test_a_call_whose_deadline_passed_in_the_queue_is_dropped_before_decoding(
 ) -> None:
     store = enrolled(models, face)
     slow, encoder = gated
-    with serving(slow, store, ServiceSettings(port=0, workers=1)) as address:
+    with serving(slow, store, ServiceSettings(port=0, concurrency=1)) as address:
         with Client(address) as patient, Client(address, timeout=0.2) as hasty, ThreadPoolExecutor(1) as caller:
             first = caller.submit(patient.verify, "staff", "ada", [face(1, 5)])
             assert encoder.entered.acquire(timeout=10)
@@ -133,7 +133,7 @@ def test_an_enrolment_whose_caller_has_gone_stores_nothing(
 ) -> None:
     models, encoder = gated
     store = MemoryStore()
-    with serving(models, store, ServiceSettings(port=0, workers=1)) as address:
+    with serving(models, store, ServiceSettings(port=0, concurrency=1)) as address:
         with Client(address, timeout=0.3) as hasty, pytest.raises(DeadlineExpired):
             hasty.enroll("staff", "ada", [face(1)])
         encoder.gate.set()
@@ -146,10 +146,10 @@ def test_an_enrolment_cancelled_while_it_decodes_stores_nothing(
 ) -> None:
     models, encoder = gated
     store = MemoryStore()
-    with serving(models, store, ServiceSettings(port=0, workers=1)) as address, Client(address) as client:
+    with serving(models, store, ServiceSettings(port=0, concurrency=1)) as address, Client(address) as client:
         request = enrollment_pb2.EnrollRequest(collection="staff", person="ada")
         request.samples.add().image.data = face(1).data
-        call = client._enrollment.Enroll.future(request)
+        call = enrollment_pb2_grpc.EnrollmentServiceStub(client.channel).Enroll.future(request)
         assert encoder.entered.acquire(timeout=10)
         call.cancel()
         # The next call waits for the only worker; meanwhile the server hears of the cancellation.
@@ -167,7 +167,7 @@ def test_more_calls_than_the_queue_holds_are_refused_and_health_still_answers(
 ) -> None:
     store = enrolled(models, face)
     slow, encoder = gated
-    settings = ServiceSettings(port=0, workers=1, max_waiting=1)
+    settings = ServiceSettings(port=0, concurrency=1, max_waiting=1)
     with serving(slow, store, settings) as address, Client(address) as client, ThreadPoolExecutor(8) as callers:
         calls = [callers.submit(client.verify, "staff", "ada", [face(1, shot)]) for shot in range(8)]
         assert encoder.entered.acquire(timeout=10)
@@ -177,6 +177,35 @@ def test_more_calls_than_the_queue_holds_are_refused_and_health_still_answers(
         assert all(isinstance(call.exception(), ServiceOverloaded) for call in refused)
         encoder.gate.set()
         assert all(call.result(timeout=10).accepted for call in calls if call not in refused)
+
+
+def test_a_call_without_room_is_refused_before_its_message_is_read(
+    models: Mapping[Modality, Model],
+    gated: tuple[Mapping[Modality, Model], GatedEncoder],
+    face: Face,
+) -> None:
+    store = enrolled(models, face)
+    slow, encoder = gated
+    settings = ServiceSettings(port=0, concurrency=1, max_waiting=0)
+    silent = threading.Event()
+
+    def no_message() -> Iterator[bytes]:
+        silent.wait(20)
+        yield from ()
+
+    with serving(slow, store, settings) as address, Client(address) as client, ThreadPoolExecutor(1) as callers:
+        first = callers.submit(client.verify, "staff", "ada", [face(1)])
+        assert encoder.entered.acquire(timeout=10)
+        call = client.channel.stream_unary("/verify.v1.VerificationService/Verify")
+        try:
+            with pytest.raises(grpc.RpcError) as caught:
+                call(no_message(), timeout=10)
+        finally:
+            silent.set()
+            encoder.gate.set()
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert client.list_models()
+        assert first.result(timeout=10).accepted
 
 
 def test_the_drain_answers_what_is_under_way_and_says_so_in_health(

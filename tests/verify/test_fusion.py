@@ -14,7 +14,7 @@ from enroll.enroller import Enroller
 from enroll.identity import IdentityModel
 from enroll.stores.memory import MemoryStore
 from enroll.stores.store import TemplateStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.decision import Decision, ModalityEvidence, Status
 from verify.fused_policy import fuse
 from verify.model import Model

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from encode.sample import ImageSample
-from verify.client import Client
+from verify.client.client import Client
 
 # A fresh interpreter in which these cannot be imported, as if they were not installed.
 SERVE = """
@@ -16,7 +16,8 @@ import importlib.abc, sys
 
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "torchvision", "onnx", "onnxscript", "sklearn", "pyarrow", "matplotlib"}:
+        refused = {"torch", "torchvision", "onnx", "onnxscript", "sklearn", "pyarrow", "matplotlib", "opentelemetry"}
+        if name.partition(".")[0] in refused:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return None
 

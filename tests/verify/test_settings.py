@@ -75,11 +75,14 @@ def test_policy_files_are_given_like_bundles_and_none_by_default(
     [
         ("port", "70000"),
         ("port", "many"),
-        ("workers", "0"),
+        ("workers", "-1"),
+        ("concurrency", "0"),
         ("models", " , "),
         ("host", ""),
         ("grace_seconds", "-1"),
         ("log_level", "loud"),
+        ("metrics_port", "70000"),
+        ("traces_endpoint", "collector:4318"),
     ],
 )
 def test_unusable_settings_are_named_with_the_ways_to_set_them(

@@ -147,7 +147,7 @@ def test_serve_takes_a_bundle_a_modality(monkeypatch: pytest.MonkeyPatch, flag: 
     async def take(settings: ServiceSettings) -> None:
         taken.append(settings)
 
-    monkeypatch.setattr("verify.server.serve", take)
+    monkeypatch.setattr("verify.serving.serve", take)
     monkeypatch.setattr("verify.logging.configure_logging", lambda **_: None)
     serving_app = typer.Typer()
     serving_app.command()(serve)

@@ -29,10 +29,11 @@ from enroll.access.tokens import TokenStore
 from enroll.stores.memory import MemoryStore
 from enroll.stores.opening import StorePlace, open_sql_store
 from enroll.stores.sql import SqlStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model, load_models
-from verify.server import open_store, serve
+from verify.server import open_store
 from verify.server_thread import serving
+from verify.serving import serve
 from verify.settings import ServiceSettings
 
 Face = Callable[..., ImageSample]

@@ -22,7 +22,7 @@ EXPECTED = {
     "ALREADY_EXISTS": {"RequestIdReused"},
     "ABORTED": {"Conflict", "VersionConflict"},
     "FAILED_PRECONDITION": {"StateError", "TooFewReferences", "TemplateFull", "ModelMismatch", "PolicyMismatch"}
-    | {"CandidateUnfit"}
+    | {"CandidateUnfit", "IdentifyOff"}
     | {"TargetFarUnavailable", "BundleError", "BundleIncomplete", "BundleDigestMismatch", "BundleVersionUnsupported"}
     | {"BundleShapeMismatch", "BundleCorrupt", "ConfigError", "AddressInUse", "CorpusError", "CorpusMissing"}
     | {"CorpusInvalid", "CorpusOverlap", "TrialsError", "TrainingError"},
@@ -30,7 +30,7 @@ EXPECTED = {
     "PERMISSION_DENIED": {"AccessError", "ScopeMissing"},
     "DEADLINE_EXCEEDED": {"DeadlineExpired"},
     "INTERNAL": {"ServiceError", "ServiceFailed"},
-    "UNAVAILABLE": {"ServiceUnavailable", "StoreError", "StoreUnavailable", "StoreKeyMissing"},
+    "UNAVAILABLE": {"ServiceUnavailable", "StoreError", "StoreUnavailable", "StoreKeyMissing", "GalleryBuilding"},
     "RESOURCE_EXHAUSTED": {"ServiceOverloaded", "TryLater", "RateLimited", "LockedOut"},
     "DATA_LOSS": {"StoreCorrupt", "AuditBroken"},
 }

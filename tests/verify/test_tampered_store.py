@@ -18,7 +18,7 @@ from enroll.stores import schema_version
 from enroll.stores.opening import StorePlace, open_sql_store, upgradable
 from enroll.stores.schema import people, templates
 from enroll.stores.sql import SqlStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings
@@ -55,19 +55,25 @@ def attacked(
             schema_version.upgrade(database, keys)
     with (
         closing(open_sql_store(place)) as store,
-        serving(models, store, ServiceSettings(port=0)) as address,
+        # Nobody is kept in memory, so that every claim meets the rows; see the last test for people who are.
+        serving(models, store, ServiceSettings(port=0, cache_mib=0)) as address,
         Client(address, timeout=60) as client,
     ):
-        for name, number in (("lovelace", ADA), ("mallory", MALLORY)):
-            client.enroll("staff", name, [face(number, shot) for shot in range(3)])
-        with store.database.reading() as connection:
-            earlier = {table: rows_of(connection, table, "lovelace") for table in (people, templates)}
-        client.enroll("staff", "lovelace", [face(ADA, 3)])
-        attacked = Attacked(client, store, earlier)
-        assert attacked.claim(face(ADA, 8)) is True
-        assert attacked.claim(face(MALLORY, 8)) is False
-        assert attacked.claim(face(MALLORY, 8), person="mallory") is True
-        yield attacked
+        yield enrolled(client, store, face)
+
+
+def enrolled(client: Client, store: SqlStore, face: Face) -> Attacked:
+    """Both enrolled, Ada twice, and each verified once."""
+    for name, number in (("lovelace", ADA), ("mallory", MALLORY)):
+        client.enroll("staff", name, [face(number, shot) for shot in range(3)])
+    with store.database.reading() as connection:
+        earlier = {table: rows_of(connection, table, "lovelace") for table in (people, templates)}
+    client.enroll("staff", "lovelace", [face(ADA, 3)])
+    attacked = Attacked(client, store, earlier)
+    assert attacked.claim(face(ADA, 8)) is True
+    assert attacked.claim(face(MALLORY, 8)) is False
+    assert attacked.claim(face(MALLORY, 8), person="mallory") is True
+    return attacked
 
 
 def rows_of(connection: Any, table: Any, person: str) -> list[dict[str, Any]]:
@@ -169,3 +175,20 @@ def test_who_was_deleted_by_hand_is_nobody(attacked: Attacked, face: Face) -> No
         for table in (templates, people):
             connection.execute(delete(table).where(table.c.person == "lovelace"))
     assert attacked.claim(face(ADA, 8)) is attacked.claim(face(MALLORY, 8)) is PersonUnknown
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda one: one.__name__)
+def test_nor_where_people_are_kept_in_memory(
+    models: Mapping[Modality, Model], face: Face, tmp_path: Path, tamper: Callable[[Any, Attacked], None]
+) -> None:
+    """What is kept is what was stored: the true answer, or the error, and Mallory is never Ada."""
+    with (
+        closing(open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))) as store,
+        serving(models, store, ServiceSettings(port=0)) as address,
+        Client(address, timeout=60) as client,
+    ):
+        attacked = enrolled(client, store, face)
+        with store.database.writing() as connection:
+            tamper(connection, attacked)
+        assert attacked.claim(face(ADA, 8)) in (True, StoreCorrupt)
+        assert attacked.claim(face(MALLORY, 8)) in (False, StoreCorrupt)

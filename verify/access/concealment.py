@@ -5,7 +5,8 @@ was not sent is named. While a model retires, an answer must not tell either who
 told as the current models would tell it of somebody who is not enrolled, whoever decided it. An acceptance tells the
 truth: who is accepted exists.
 
-The work is the same for everybody too: with retiring models loaded, each sample is read by every model of its modality.
+The work is the same for everybody too: nobody is kept in memory for a next claim, as some would be and others not; and
+with retiring models loaded, each sample is read by every model of its modality.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -27,6 +28,8 @@ from verify.decision import Decision, ModalityEvidence, Status, Truth
 from verify.model import Model
 from verify.verifier import Verifier
 
+_InPlace = Mapping[Modality, tuple[Template, Person]]
+
 _BELOW = 1e-3
 """Nats by which a concealed claim stays below its threshold at least."""
 
@@ -34,9 +37,7 @@ _BELOW = 1e-3
 class StandIns(Protocol):
     """What is compared with where nobody is enrolled; :class:`verify.access.decoy.Decoys` is one."""
 
-    def people(
-        self, collection: str, person: str, modalities: Iterable[Modality]
-    ) -> Mapping[Modality, tuple[Template, Person]]:
+    def people(self, collection: str, person: str, modalities: Iterable[Modality]) -> _InPlace:
         """Somebody to compare with in each of the modalities, for the work of it."""
 
     def llr(self, collection: str, person: str, modality: Modality, probe: NDArray[np.float32]) -> float:
@@ -68,7 +69,7 @@ class Concealment:
         TargetFarUnavailable : also if a retiring model lacks the target FAR: for whom it answers is not told.
         """
         verifier, current = self._verifier, self._models
-        claimed = verifier.claimed(collection, person, samples)
+        claimed = verifier.claimed(collection, person, samples, kept=False)
         nobodies = claimed.sent - claimed.people.keys()
         in_their_place = self._stand_ins.people(collection, person, nobodies)
         stood_in = replace(
@@ -134,7 +135,7 @@ class Concealment:
         used = modalities_used(samples, llrs)
         if not used:
             return None
-        decision = self._verifier.state(
+        return self._verifier.state(
             samples,
             acquired,
             llrs,
@@ -142,8 +143,8 @@ class Concealment:
             others=claimed.others(used),
             accept_partial=accept_partial,
             models=claimed.models,
+            compared=claimed.compared(samples, acquired),
         )
-        return replace(decision, compared=claimed.compared(samples, acquired))
 
     def _rejected(
         self,

@@ -10,7 +10,6 @@ but a stream costs the service memory for as long as its caller likes.
 """
 
 from enum import Enum, auto
-from typing import Protocol, runtime_checkable
 
 from encode.errors import ScopeMissing
 from enroll.access.grants import Scope
@@ -28,7 +27,10 @@ Rule = Access | Scope
 
 RULES: dict[str, Rule] = {
     "/verify.v1.VerificationService/Verify": Scope.VERIFY,
+    "/verify.v1.VerificationService/VerifyBatch": Scope.VERIFY,
+    "/verify.v1.VerificationService/Identify": Scope.IDENTIFY,
     "/verify.v1.EnrollmentService/Enroll": Scope.ENROLL,
+    "/verify.v1.EnrollmentService/EnrollBatch": Scope.ENROLL,
     "/verify.v1.EnrollmentService/GetPerson": Scope.ENROLL,
     "/verify.v1.EnrollmentService/ListPersons": Scope.ADMIN,
     "/verify.v1.EnrollmentService/DeletePerson": Scope.ADMIN,
@@ -43,14 +45,6 @@ RULES: dict[str, Rule] = {
     "/grpc.health.v1.Health/List": Access.OPEN,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Access.ANY,
 }
-
-
-@runtime_checkable
-class _OfACollection(Protocol):
-    """A request that names the collection it concerns."""
-
-    @property
-    def collection(self) -> str: ...
 
 
 def rule_of(method: str) -> Rule:
@@ -69,7 +63,7 @@ def require_access(caller: Caller, rule: Rule, request: object) -> None:
     if isinstance(rule, Access):
         return
     # A request without a collection is refused to all but those who may call for every one.
-    collection = request.collection if isinstance(request, _OfACollection) else ""
+    collection = getattr(request, "collection", "")
     if not caller.may(rule, collection):
         raise ScopeMissing(
             f"the token does not grant {rule.value} in this collection",

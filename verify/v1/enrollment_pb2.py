@@ -26,63 +26,67 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from verify.v1 import sample_pb2 as verify_dot_v1_dot_sample__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1averify/v1/enrollment.proto\x12\tverify.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16verify/v1/sample.proto\"k\n\rEnrollRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\"\n\x07samples\x18\x03 \x03(\x0b\x32\x11.verify.v1.Sample\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"_\n\x0e\x45nrollResponse\x12!\n\x06person\x18\x01 \x01(\x0b\x32\x11.verify.v1.Person\x12*\n\x08outcomes\x18\x02 \x03(\x0b\x32\x18.verify.v1.SampleOutcome\"|\n\rSampleOutcome\x12\r\n\x05index\x18\x01 \x01(\x05\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x08\x12#\n\x07problem\x18\x04 \x01(\x0b\x32\x12.verify.v1.Problem\"T\n\x06Person\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12&\n\ttemplates\x18\x03 \x03(\x0b\x32\x13.verify.v1.Template\"\xdd\x02\n\x08Template\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\x0f\n\x07\x61nchors\x18\x03 \x01(\x05\x12\x0e\n\x06recent\x18\x04 \x01(\x05\x12\x0f\n\x07missing\x18\x05 \x01(\x05\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61\x64\x61pted\x18\t \x01(\x05\x12\x13\n\x0bquarantined\x18\n \x01(\x05\x12\x35\n\x11quarantined_since\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csamples_kept\x18\x0c \x01(\x05\"6\n\x10GetPersonRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\"6\n\x11GetPersonResponse\x12!\n\x06person\x18\x01 \x01(\x0b\x32\x11.verify.v1.Person\"O\n\x12ListPersonsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x13ListPersonsResponse\x12)\n\x07persons\x18\x01 \x03(\x0b\x32\x18.verify.v1.PersonSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\rPersonSummary\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\'\n\nmodalities\x18\x02 \x03(\x0e\x32\x13.verify.v1.Modality\"M\n\x13\x44\x65letePersonRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"B\n\x14\x44\x65letePersonResponse\x12*\n\x07receipt\x18\x01 \x01(\x0b\x32\x19.verify.v1.ErasureReceipt\"\xc8\x01\n\x0e\x45rasureReceipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12,\n\ttemplates\x18\x04 \x03(\x0b\x32\x19.verify.v1.ErasedTemplate\x12-\n\terased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsignature\x18\x06 \x01(\x0c\x12\x0e\n\x06key_id\x18\x07 \x01(\t\"a\n\x0e\x45rasedTemplate\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\x12\n\nreferences\x18\x03 \x01(\x05\"h\n\x1bListTemplateVersionsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12%\n\x08modality\x18\x03 \x01(\x0e\x32\x13.verify.v1.Modality\"L\n\x1cListTemplateVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.verify.v1.TemplateVersion\"v\n\x0fTemplateVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12,\n\x08saved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xae\x01\n\x17RollbackTemplateRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12%\n\x08modality\x18\x03 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x11\n\x07version\x18\x04 \x01(\x03H\x00\x12\x17\n\renrolled_only\x18\x05 \x01(\x08H\x00\x12\x12\n\nrequest_id\x18\x06 \x01(\tB\x08\n\x06target\"A\n\x18RollbackTemplateResponse\x12%\n\x08template\x18\x01 \x01(\x0b\x32\x13.verify.v1.Template\"R\n\x15ListQuarantineRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x16ListQuarantineResponse\x12+\n\x06probes\x18\x01 \x03(\x0b\x32\x1b.verify.v1.QuarantinedProbe\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc4\x01\n\x10QuarantinedProbe\x12\x0e\n\x06person\x18\x01 \x01(\t\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x64ue\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x06 \x01(\x03\"\xb5\x01\n\x18ResolveQuarantineRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12%\n\x08modality\x18\x03 \x01(\x0e\x32\x13.verify.v1.Modality\x12)\n\nresolution\x18\x04 \x01(\x0e\x32\x15.verify.v1.Resolution\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"B\n\x19ResolveQuarantineResponse\x12%\n\x08template\x18\x01 \x01(\x0b\x32\x13.verify.v1.Template*X\n\nResolution\x12\x1a\n\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x16\n\x12RESOLUTION_APPROVE\x10\x01\x12\x16\n\x12RESOLUTION_DISCARD\x10\x02\x32\xb6\x05\n\x11\x45nrollmentService\x12=\n\x06\x45nroll\x12\x18.verify.v1.EnrollRequest\x1a\x19.verify.v1.EnrollResponse\x12\x46\n\tGetPerson\x12\x1b.verify.v1.GetPersonRequest\x1a\x1c.verify.v1.GetPersonResponse\x12L\n\x0bListPersons\x12\x1d.verify.v1.ListPersonsRequest\x1a\x1e.verify.v1.ListPersonsResponse\x12O\n\x0c\x44\x65letePerson\x12\x1e.verify.v1.DeletePersonRequest\x1a\x1f.verify.v1.DeletePersonResponse\x12g\n\x14ListTemplateVersions\x12&.verify.v1.ListTemplateVersionsRequest\x1a\'.verify.v1.ListTemplateVersionsResponse\x12[\n\x10RollbackTemplate\x12\".verify.v1.RollbackTemplateRequest\x1a#.verify.v1.RollbackTemplateResponse\x12U\n\x0eListQuarantine\x12 .verify.v1.ListQuarantineRequest\x1a!.verify.v1.ListQuarantineResponse\x12^\n\x11ResolveQuarantine\x12#.verify.v1.ResolveQuarantineRequest\x1a$.verify.v1.ResolveQuarantineResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1averify/v1/enrollment.proto\x12\tverify.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16verify/v1/sample.proto\"k\n\rEnrollRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\"\n\x07samples\x18\x03 \x03(\x0b\x32\x11.verify.v1.Sample\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"_\n\x0e\x45nrollResponse\x12!\n\x06person\x18\x01 \x01(\x0b\x32\x11.verify.v1.Person\x12*\n\x08outcomes\x18\x02 \x03(\x0b\x32\x18.verify.v1.SampleOutcome\"K\n\x12\x45nrollBatchRequest\x12\r\n\x05index\x18\x01 \x01(\x03\x12&\n\x04item\x18\x02 \x01(\x0b\x32\x18.verify.v1.EnrollRequest\"\x84\x01\n\x13\x45nrollBatchResponse\x12\r\n\x05index\x18\x01 \x01(\x03\x12-\n\x08\x65nrolled\x18\x02 \x01(\x0b\x32\x19.verify.v1.EnrollResponseH\x00\x12%\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.verify.v1.FailureH\x00\x42\x08\n\x06result\"|\n\rSampleOutcome\x12\r\n\x05index\x18\x01 \x01(\x05\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x08\x12#\n\x07problem\x18\x04 \x01(\x0b\x32\x12.verify.v1.Problem\"T\n\x06Person\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12&\n\ttemplates\x18\x03 \x03(\x0b\x32\x13.verify.v1.Template\"\xdd\x02\n\x08Template\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\x0f\n\x07\x61nchors\x18\x03 \x01(\x05\x12\x0e\n\x06recent\x18\x04 \x01(\x05\x12\x0f\n\x07missing\x18\x05 \x01(\x05\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61\x64\x61pted\x18\t \x01(\x05\x12\x13\n\x0bquarantined\x18\n \x01(\x05\x12\x35\n\x11quarantined_since\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csamples_kept\x18\x0c \x01(\x05\"6\n\x10GetPersonRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\"6\n\x11GetPersonResponse\x12!\n\x06person\x18\x01 \x01(\x0b\x32\x11.verify.v1.Person\"O\n\x12ListPersonsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x13ListPersonsResponse\x12)\n\x07persons\x18\x01 \x03(\x0b\x32\x18.verify.v1.PersonSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\rPersonSummary\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\'\n\nmodalities\x18\x02 \x03(\x0e\x32\x13.verify.v1.Modality\"M\n\x13\x44\x65letePersonRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"B\n\x14\x44\x65letePersonResponse\x12*\n\x07receipt\x18\x01 \x01(\x0b\x32\x19.verify.v1.ErasureReceipt\"\xc8\x01\n\x0e\x45rasureReceipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12,\n\ttemplates\x18\x04 \x03(\x0b\x32\x19.verify.v1.ErasedTemplate\x12-\n\terased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsignature\x18\x06 \x01(\x0c\x12\x0e\n\x06key_id\x18\x07 \x01(\t\"a\n\x0e\x45rasedTemplate\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\x12\n\nreferences\x18\x03 \x01(\x05\"h\n\x1bListTemplateVersionsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12%\n\x08modality\x18\x03 \x01(\x0e\x32\x13.verify.v1.Modality\"L\n\x1cListTemplateVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.verify.v1.TemplateVersion\"v\n\x0fTemplateVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12,\n\x08saved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xae\x01\n\x17RollbackTemplateRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12%\n\x08modality\x18\x03 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x11\n\x07version\x18\x04 \x01(\x03H\x00\x12\x17\n\renrolled_only\x18\x05 \x01(\x08H\x00\x12\x12\n\nrequest_id\x18\x06 \x01(\tB\x08\n\x06target\"A\n\x18RollbackTemplateResponse\x12%\n\x08template\x18\x01 \x01(\x0b\x32\x13.verify.v1.Template\"R\n\x15ListQuarantineRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x16ListQuarantineResponse\x12+\n\x06probes\x18\x01 \x03(\x0b\x32\x1b.verify.v1.QuarantinedProbe\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc4\x01\n\x10QuarantinedProbe\x12\x0e\n\x06person\x18\x01 \x01(\t\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x64ue\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x06 \x01(\x03\"\xb5\x01\n\x18ResolveQuarantineRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12%\n\x08modality\x18\x03 \x01(\x0e\x32\x13.verify.v1.Modality\x12)\n\nresolution\x18\x04 \x01(\x0e\x32\x15.verify.v1.Resolution\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"B\n\x19ResolveQuarantineResponse\x12%\n\x08template\x18\x01 \x01(\x0b\x32\x13.verify.v1.Template*X\n\nResolution\x12\x1a\n\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x16\n\x12RESOLUTION_APPROVE\x10\x01\x12\x16\n\x12RESOLUTION_DISCARD\x10\x02\x32\x88\x06\n\x11\x45nrollmentService\x12=\n\x06\x45nroll\x12\x18.verify.v1.EnrollRequest\x1a\x19.verify.v1.EnrollResponse\x12P\n\x0b\x45nrollBatch\x12\x1d.verify.v1.EnrollBatchRequest\x1a\x1e.verify.v1.EnrollBatchResponse(\x01\x30\x01\x12\x46\n\tGetPerson\x12\x1b.verify.v1.GetPersonRequest\x1a\x1c.verify.v1.GetPersonResponse\x12L\n\x0bListPersons\x12\x1d.verify.v1.ListPersonsRequest\x1a\x1e.verify.v1.ListPersonsResponse\x12O\n\x0c\x44\x65letePerson\x12\x1e.verify.v1.DeletePersonRequest\x1a\x1f.verify.v1.DeletePersonResponse\x12g\n\x14ListTemplateVersions\x12&.verify.v1.ListTemplateVersionsRequest\x1a\'.verify.v1.ListTemplateVersionsResponse\x12[\n\x10RollbackTemplate\x12\".verify.v1.RollbackTemplateRequest\x1a#.verify.v1.RollbackTemplateResponse\x12U\n\x0eListQuarantine\x12 .verify.v1.ListQuarantineRequest\x1a!.verify.v1.ListQuarantineResponse\x12^\n\x11ResolveQuarantine\x12#.verify.v1.ResolveQuarantineRequest\x1a$.verify.v1.ResolveQuarantineResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'verify.v1.enrollment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESOLUTION']._serialized_start=2854
-  _globals['_RESOLUTION']._serialized_end=2942
+  _globals['_RESOLUTION']._serialized_start=3066
+  _globals['_RESOLUTION']._serialized_end=3154
   _globals['_ENROLLREQUEST']._serialized_start=98
   _globals['_ENROLLREQUEST']._serialized_end=205
   _globals['_ENROLLRESPONSE']._serialized_start=207
   _globals['_ENROLLRESPONSE']._serialized_end=302
-  _globals['_SAMPLEOUTCOME']._serialized_start=304
-  _globals['_SAMPLEOUTCOME']._serialized_end=428
-  _globals['_PERSON']._serialized_start=430
-  _globals['_PERSON']._serialized_end=514
-  _globals['_TEMPLATE']._serialized_start=517
-  _globals['_TEMPLATE']._serialized_end=866
-  _globals['_GETPERSONREQUEST']._serialized_start=868
-  _globals['_GETPERSONREQUEST']._serialized_end=922
-  _globals['_GETPERSONRESPONSE']._serialized_start=924
-  _globals['_GETPERSONRESPONSE']._serialized_end=978
-  _globals['_LISTPERSONSREQUEST']._serialized_start=980
-  _globals['_LISTPERSONSREQUEST']._serialized_end=1059
-  _globals['_LISTPERSONSRESPONSE']._serialized_start=1061
-  _globals['_LISTPERSONSRESPONSE']._serialized_end=1150
-  _globals['_PERSONSUMMARY']._serialized_start=1152
-  _globals['_PERSONSUMMARY']._serialized_end=1224
-  _globals['_DELETEPERSONREQUEST']._serialized_start=1226
-  _globals['_DELETEPERSONREQUEST']._serialized_end=1303
-  _globals['_DELETEPERSONRESPONSE']._serialized_start=1305
-  _globals['_DELETEPERSONRESPONSE']._serialized_end=1371
-  _globals['_ERASURERECEIPT']._serialized_start=1374
-  _globals['_ERASURERECEIPT']._serialized_end=1574
-  _globals['_ERASEDTEMPLATE']._serialized_start=1576
-  _globals['_ERASEDTEMPLATE']._serialized_end=1673
-  _globals['_LISTTEMPLATEVERSIONSREQUEST']._serialized_start=1675
-  _globals['_LISTTEMPLATEVERSIONSREQUEST']._serialized_end=1779
-  _globals['_LISTTEMPLATEVERSIONSRESPONSE']._serialized_start=1781
-  _globals['_LISTTEMPLATEVERSIONSRESPONSE']._serialized_end=1857
-  _globals['_TEMPLATEVERSION']._serialized_start=1859
-  _globals['_TEMPLATEVERSION']._serialized_end=1977
-  _globals['_ROLLBACKTEMPLATEREQUEST']._serialized_start=1980
-  _globals['_ROLLBACKTEMPLATEREQUEST']._serialized_end=2154
-  _globals['_ROLLBACKTEMPLATERESPONSE']._serialized_start=2156
-  _globals['_ROLLBACKTEMPLATERESPONSE']._serialized_end=2221
-  _globals['_LISTQUARANTINEREQUEST']._serialized_start=2223
-  _globals['_LISTQUARANTINEREQUEST']._serialized_end=2305
-  _globals['_LISTQUARANTINERESPONSE']._serialized_start=2307
-  _globals['_LISTQUARANTINERESPONSE']._serialized_end=2401
-  _globals['_QUARANTINEDPROBE']._serialized_start=2404
-  _globals['_QUARANTINEDPROBE']._serialized_end=2600
-  _globals['_RESOLVEQUARANTINEREQUEST']._serialized_start=2603
-  _globals['_RESOLVEQUARANTINEREQUEST']._serialized_end=2784
-  _globals['_RESOLVEQUARANTINERESPONSE']._serialized_start=2786
-  _globals['_RESOLVEQUARANTINERESPONSE']._serialized_end=2852
-  _globals['_ENROLLMENTSERVICE']._serialized_start=2945
-  _globals['_ENROLLMENTSERVICE']._serialized_end=3639
+  _globals['_ENROLLBATCHREQUEST']._serialized_start=304
+  _globals['_ENROLLBATCHREQUEST']._serialized_end=379
+  _globals['_ENROLLBATCHRESPONSE']._serialized_start=382
+  _globals['_ENROLLBATCHRESPONSE']._serialized_end=514
+  _globals['_SAMPLEOUTCOME']._serialized_start=516
+  _globals['_SAMPLEOUTCOME']._serialized_end=640
+  _globals['_PERSON']._serialized_start=642
+  _globals['_PERSON']._serialized_end=726
+  _globals['_TEMPLATE']._serialized_start=729
+  _globals['_TEMPLATE']._serialized_end=1078
+  _globals['_GETPERSONREQUEST']._serialized_start=1080
+  _globals['_GETPERSONREQUEST']._serialized_end=1134
+  _globals['_GETPERSONRESPONSE']._serialized_start=1136
+  _globals['_GETPERSONRESPONSE']._serialized_end=1190
+  _globals['_LISTPERSONSREQUEST']._serialized_start=1192
+  _globals['_LISTPERSONSREQUEST']._serialized_end=1271
+  _globals['_LISTPERSONSRESPONSE']._serialized_start=1273
+  _globals['_LISTPERSONSRESPONSE']._serialized_end=1362
+  _globals['_PERSONSUMMARY']._serialized_start=1364
+  _globals['_PERSONSUMMARY']._serialized_end=1436
+  _globals['_DELETEPERSONREQUEST']._serialized_start=1438
+  _globals['_DELETEPERSONREQUEST']._serialized_end=1515
+  _globals['_DELETEPERSONRESPONSE']._serialized_start=1517
+  _globals['_DELETEPERSONRESPONSE']._serialized_end=1583
+  _globals['_ERASURERECEIPT']._serialized_start=1586
+  _globals['_ERASURERECEIPT']._serialized_end=1786
+  _globals['_ERASEDTEMPLATE']._serialized_start=1788
+  _globals['_ERASEDTEMPLATE']._serialized_end=1885
+  _globals['_LISTTEMPLATEVERSIONSREQUEST']._serialized_start=1887
+  _globals['_LISTTEMPLATEVERSIONSREQUEST']._serialized_end=1991
+  _globals['_LISTTEMPLATEVERSIONSRESPONSE']._serialized_start=1993
+  _globals['_LISTTEMPLATEVERSIONSRESPONSE']._serialized_end=2069
+  _globals['_TEMPLATEVERSION']._serialized_start=2071
+  _globals['_TEMPLATEVERSION']._serialized_end=2189
+  _globals['_ROLLBACKTEMPLATEREQUEST']._serialized_start=2192
+  _globals['_ROLLBACKTEMPLATEREQUEST']._serialized_end=2366
+  _globals['_ROLLBACKTEMPLATERESPONSE']._serialized_start=2368
+  _globals['_ROLLBACKTEMPLATERESPONSE']._serialized_end=2433
+  _globals['_LISTQUARANTINEREQUEST']._serialized_start=2435
+  _globals['_LISTQUARANTINEREQUEST']._serialized_end=2517
+  _globals['_LISTQUARANTINERESPONSE']._serialized_start=2519
+  _globals['_LISTQUARANTINERESPONSE']._serialized_end=2613
+  _globals['_QUARANTINEDPROBE']._serialized_start=2616
+  _globals['_QUARANTINEDPROBE']._serialized_end=2812
+  _globals['_RESOLVEQUARANTINEREQUEST']._serialized_start=2815
+  _globals['_RESOLVEQUARANTINEREQUEST']._serialized_end=2996
+  _globals['_RESOLVEQUARANTINERESPONSE']._serialized_start=2998
+  _globals['_RESOLVEQUARANTINERESPONSE']._serialized_end=3064
+  _globals['_ENROLLMENTSERVICE']._serialized_start=3157
+  _globals['_ENROLLMENTSERVICE']._serialized_end=3933
 # @@protoc_insertion_point(module_scope)

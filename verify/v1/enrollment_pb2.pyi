@@ -40,6 +40,24 @@ class EnrollResponse(_message.Message):
     outcomes: _containers.RepeatedCompositeFieldContainer[SampleOutcome]
     def __init__(self, person: _Optional[_Union[Person, _Mapping]] = ..., outcomes: _Optional[_Iterable[_Union[SampleOutcome, _Mapping]]] = ...) -> None: ...
 
+class EnrollBatchRequest(_message.Message):
+    __slots__ = ("index", "item")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    item: EnrollRequest
+    def __init__(self, index: _Optional[int] = ..., item: _Optional[_Union[EnrollRequest, _Mapping]] = ...) -> None: ...
+
+class EnrollBatchResponse(_message.Message):
+    __slots__ = ("index", "enrolled", "failure")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ENROLLED_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    enrolled: EnrollResponse
+    failure: _sample_pb2.Failure
+    def __init__(self, index: _Optional[int] = ..., enrolled: _Optional[_Union[EnrollResponse, _Mapping]] = ..., failure: _Optional[_Union[_sample_pb2.Failure, _Mapping]] = ...) -> None: ...
+
 class SampleOutcome(_message.Message):
     __slots__ = ("index", "modality", "accepted", "problem")
     INDEX_FIELD_NUMBER: _ClassVar[int]

@@ -39,6 +39,11 @@ class EnrollmentServiceStub:
                 request_serializer=verify_dot_v1_dot_enrollment__pb2.EnrollRequest.SerializeToString,
                 response_deserializer=verify_dot_v1_dot_enrollment__pb2.EnrollResponse.FromString,
                 _registered_method=True)
+        self.EnrollBatch = channel.stream_stream(
+                '/verify.v1.EnrollmentService/EnrollBatch',
+                request_serializer=verify_dot_v1_dot_enrollment__pb2.EnrollBatchRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_enrollment__pb2.EnrollBatchResponse.FromString,
+                _registered_method=True)
         self.GetPerson = channel.unary_unary(
                 '/verify.v1.EnrollmentService/GetPerson',
                 request_serializer=verify_dot_v1_dot_enrollment__pb2.GetPersonRequest.SerializeToString,
@@ -82,6 +87,15 @@ class EnrollmentServiceServicer:
     def Enroll(self, request, context):
         """Adds references to a person, who need not exist before. Samples that cannot be used are reported one by one and
         the others are enrolled; only when none is usable does the call fail (TOO_FEW_REFERENCES).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnrollBatch(self, request_iterator, context):
+        """Enroll for many people in one call: each message is answered on its own once it is stored, in any order, and an error
+        of one ends none of the others. To go on after a broken stream, send again whatever was not answered: with request_ids
+        what was stored already is answered from the record, without work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,6 +157,11 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.Enroll,
                     request_deserializer=verify_dot_v1_dot_enrollment__pb2.EnrollRequest.FromString,
                     response_serializer=verify_dot_v1_dot_enrollment__pb2.EnrollResponse.SerializeToString,
+            ),
+            'EnrollBatch': grpc.stream_stream_rpc_method_handler(
+                    servicer.EnrollBatch,
+                    request_deserializer=verify_dot_v1_dot_enrollment__pb2.EnrollBatchRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_enrollment__pb2.EnrollBatchResponse.SerializeToString,
             ),
             'GetPerson': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPerson,
@@ -207,6 +226,33 @@ class EnrollmentService:
             '/verify.v1.EnrollmentService/Enroll',
             verify_dot_v1_dot_enrollment__pb2.EnrollRequest.SerializeToString,
             verify_dot_v1_dot_enrollment__pb2.EnrollResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnrollBatch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/verify.v1.EnrollmentService/EnrollBatch',
+            verify_dot_v1_dot_enrollment__pb2.EnrollBatchRequest.SerializeToString,
+            verify_dot_v1_dot_enrollment__pb2.EnrollBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,15 +25,17 @@ _sym_db = _symbol_database.Default()
 from verify.v1 import sample_pb2 as verify_dot_v1_dot_sample__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cverify/v1/verification.proto\x12\tverify.v1\x1a\x16verify/v1/sample.proto\"\x97\x01\n\rVerifyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\"\n\x07samples\x18\x03 \x03(\x0b\x32\x11.verify.v1.Sample\x12\x17\n\ntarget_far\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\x0e\x61\x63\x63\x65pt_partial\x18\x05 \x01(\x08\x42\r\n\x0b_target_far\"\x97\x02\n\x0eVerifyResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x1c\n\x14log_likelihood_ratio\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12\x11\n\tthreshold\x18\x04 \x01(\x01\x12\x12\n\ntarget_far\x18\x05 \x01(\x01\x12\x17\n\x0f\x62\x65yond_evidence\x18\x06 \x01(\x08\x12\x11\n\tpolicy_id\x18\x07 \x01(\t\x12/\n\nmodalities\x18\x08 \x03(\x0b\x32\x1b.verify.v1.ModalityEvidence\x12*\n\x07samples\x18\t \x03(\x0b\x32\x19.verify.v1.SampleEvidence\x12\x10\n\x08\x63omplete\x18\n \x01(\x08\"\xb6\x01\n\x10ModalityEvidence\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12!\n\x14log_likelihood_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12)\n\x06status\x18\x04 \x01(\x0e\x32\x19.verify.v1.ModalityStatusB\x17\n\x15_log_likelihood_ratio\"\xb9\x01\n\x0eSampleEvidence\x12\r\n\x05index\x18\x01 \x01(\x05\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x10\n\x08\x61\x63quired\x18\x03 \x01(\x08\x12!\n\x14log_likelihood_ratio\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12#\n\x07problem\x18\x05 \x01(\x0b\x32\x12.verify.v1.ProblemB\x17\n\x15_log_likelihood_ratio*\xa9\x01\n\x0eModalityStatus\x12\x1f\n\x1bMODALITY_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14MODALITY_STATUS_USED\x10\x01\x12\x1c\n\x18MODALITY_STATUS_UNUSABLE\x10\x02\x12 \n\x1cMODALITY_STATUS_NOT_ENROLLED\x10\x03\x12\x1c\n\x18MODALITY_STATUS_NOT_SENT\x10\x04\x32T\n\x13VerificationService\x12=\n\x06Verify\x12\x18.verify.v1.VerifyRequest\x1a\x19.verify.v1.VerifyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cverify/v1/verification.proto\x12\tverify.v1\x1a\x16verify/v1/sample.proto\"\x97\x01\n\rVerifyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\"\n\x07samples\x18\x03 \x03(\x0b\x32\x11.verify.v1.Sample\x12\x17\n\ntarget_far\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\x0e\x61\x63\x63\x65pt_partial\x18\x05 \x01(\x08\x42\r\n\x0b_target_far\"\x97\x02\n\x0eVerifyResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x1c\n\x14log_likelihood_ratio\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12\x11\n\tthreshold\x18\x04 \x01(\x01\x12\x12\n\ntarget_far\x18\x05 \x01(\x01\x12\x17\n\x0f\x62\x65yond_evidence\x18\x06 \x01(\x08\x12\x11\n\tpolicy_id\x18\x07 \x01(\t\x12/\n\nmodalities\x18\x08 \x03(\x0b\x32\x1b.verify.v1.ModalityEvidence\x12*\n\x07samples\x18\t \x03(\x0b\x32\x19.verify.v1.SampleEvidence\x12\x10\n\x08\x63omplete\x18\n \x01(\x08\"\xb6\x01\n\x10ModalityEvidence\x12%\n\x08modality\x18\x01 \x01(\x0e\x32\x13.verify.v1.Modality\x12!\n\x14log_likelihood_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12)\n\x06status\x18\x04 \x01(\x0e\x32\x19.verify.v1.ModalityStatusB\x17\n\x15_log_likelihood_ratio\"\xb9\x01\n\x0eSampleEvidence\x12\r\n\x05index\x18\x01 \x01(\x05\x12%\n\x08modality\x18\x02 \x01(\x0e\x32\x13.verify.v1.Modality\x12\x10\n\x08\x61\x63quired\x18\x03 \x01(\x08\x12!\n\x14log_likelihood_ratio\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12#\n\x07problem\x18\x05 \x01(\x0b\x32\x12.verify.v1.ProblemB\x17\n\x15_log_likelihood_ratio\"K\n\x12VerifyBatchRequest\x12\r\n\x05index\x18\x01 \x01(\x03\x12&\n\x04item\x18\x02 \x01(\x0b\x32\x18.verify.v1.VerifyRequest\"\x83\x01\n\x13VerifyBatchResponse\x12\r\n\x05index\x18\x01 \x01(\x03\x12,\n\x07\x64\x65\x63ided\x18\x02 \x01(\x0b\x32\x19.verify.v1.VerifyResponseH\x00\x12%\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.verify.v1.FailureH\x00\x42\x08\n\x06result\"\x89\x01\n\x0fIdentifyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x07samples\x18\x02 \x03(\x0b\x32\x11.verify.v1.Sample\x12\x17\n\ntarget_far\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\x0emax_candidates\x18\x04 \x01(\x05\x42\r\n\x0b_target_far\"\x96\x02\n\x10IdentifyResponse\x12+\n\x07outcome\x18\x01 \x01(\x0e\x32\x1a.verify.v1.IdentifyOutcome\x12(\n\ncandidates\x18\x02 \x03(\x0b\x32\x14.verify.v1.Candidate\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x12\n\ntarget_far\x18\x04 \x01(\x01\x12\x16\n\x0e\x63omparison_far\x18\x05 \x01(\x01\x12\x14\n\x0cgallery_size\x18\x06 \x01(\x03\x12\x17\n\x0f\x62\x65yond_evidence\x18\x07 \x01(\x08\x12\x11\n\tpolicy_id\x18\x08 \x01(\t\x12*\n\x07samples\x18\t \x03(\x0b\x32\x19.verify.v1.SampleEvidence\"N\n\tCandidate\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x1c\n\x14log_likelihood_ratio\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01*\xa9\x01\n\x0eModalityStatus\x12\x1f\n\x1bMODALITY_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14MODALITY_STATUS_USED\x10\x01\x12\x1c\n\x18MODALITY_STATUS_UNUSABLE\x10\x02\x12 \n\x1cMODALITY_STATUS_NOT_ENROLLED\x10\x03\x12\x1c\n\x18MODALITY_STATUS_NOT_SENT\x10\x04*n\n\x0fIdentifyOutcome\x12 \n\x1cIDENTIFY_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16IDENTIFY_OUTCOME_MATCH\x10\x01\x12\x1d\n\x19IDENTIFY_OUTCOME_NO_MATCH\x10\x02\x32\xeb\x01\n\x13VerificationService\x12=\n\x06Verify\x12\x18.verify.v1.VerifyRequest\x1a\x19.verify.v1.VerifyResponse\x12P\n\x0bVerifyBatch\x12\x1d.verify.v1.VerifyBatchRequest\x1a\x1e.verify.v1.VerifyBatchResponse(\x01\x30\x01\x12\x43\n\x08Identify\x12\x1a.verify.v1.IdentifyRequest\x1a\x1b.verify.v1.IdentifyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'verify.v1.verification_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODALITYSTATUS']._serialized_start=877
-  _globals['_MODALITYSTATUS']._serialized_end=1046
+  _globals['_MODALITYSTATUS']._serialized_start=1589
+  _globals['_MODALITYSTATUS']._serialized_end=1758
+  _globals['_IDENTIFYOUTCOME']._serialized_start=1760
+  _globals['_IDENTIFYOUTCOME']._serialized_end=1870
   _globals['_VERIFYREQUEST']._serialized_start=68
   _globals['_VERIFYREQUEST']._serialized_end=219
   _globals['_VERIFYRESPONSE']._serialized_start=222
@@ -42,6 +44,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODALITYEVIDENCE']._serialized_end=686
   _globals['_SAMPLEEVIDENCE']._serialized_start=689
   _globals['_SAMPLEEVIDENCE']._serialized_end=874
-  _globals['_VERIFICATIONSERVICE']._serialized_start=1048
-  _globals['_VERIFICATIONSERVICE']._serialized_end=1132
+  _globals['_VERIFYBATCHREQUEST']._serialized_start=876
+  _globals['_VERIFYBATCHREQUEST']._serialized_end=951
+  _globals['_VERIFYBATCHRESPONSE']._serialized_start=954
+  _globals['_VERIFYBATCHRESPONSE']._serialized_end=1085
+  _globals['_IDENTIFYREQUEST']._serialized_start=1088
+  _globals['_IDENTIFYREQUEST']._serialized_end=1225
+  _globals['_IDENTIFYRESPONSE']._serialized_start=1228
+  _globals['_IDENTIFYRESPONSE']._serialized_end=1506
+  _globals['_CANDIDATE']._serialized_start=1508
+  _globals['_CANDIDATE']._serialized_end=1586
+  _globals['_VERIFICATIONSERVICE']._serialized_start=1873
+  _globals['_VERIFICATIONSERVICE']._serialized_end=2108
 # @@protoc_insertion_point(module_scope)

@@ -15,11 +15,20 @@ class ModalityStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODALITY_STATUS_UNUSABLE: _ClassVar[ModalityStatus]
     MODALITY_STATUS_NOT_ENROLLED: _ClassVar[ModalityStatus]
     MODALITY_STATUS_NOT_SENT: _ClassVar[ModalityStatus]
+
+class IdentifyOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    IDENTIFY_OUTCOME_UNSPECIFIED: _ClassVar[IdentifyOutcome]
+    IDENTIFY_OUTCOME_MATCH: _ClassVar[IdentifyOutcome]
+    IDENTIFY_OUTCOME_NO_MATCH: _ClassVar[IdentifyOutcome]
 MODALITY_STATUS_UNSPECIFIED: ModalityStatus
 MODALITY_STATUS_USED: ModalityStatus
 MODALITY_STATUS_UNUSABLE: ModalityStatus
 MODALITY_STATUS_NOT_ENROLLED: ModalityStatus
 MODALITY_STATUS_NOT_SENT: ModalityStatus
+IDENTIFY_OUTCOME_UNSPECIFIED: IdentifyOutcome
+IDENTIFY_OUTCOME_MATCH: IdentifyOutcome
+IDENTIFY_OUTCOME_NO_MATCH: IdentifyOutcome
 
 class VerifyRequest(_message.Message):
     __slots__ = ("collection", "person", "samples", "target_far", "accept_partial")
@@ -84,3 +93,65 @@ class SampleEvidence(_message.Message):
     log_likelihood_ratio: float
     problem: _sample_pb2.Problem
     def __init__(self, index: _Optional[int] = ..., modality: _Optional[_Union[_sample_pb2.Modality, str]] = ..., acquired: _Optional[bool] = ..., log_likelihood_ratio: _Optional[float] = ..., problem: _Optional[_Union[_sample_pb2.Problem, _Mapping]] = ...) -> None: ...
+
+class VerifyBatchRequest(_message.Message):
+    __slots__ = ("index", "item")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    item: VerifyRequest
+    def __init__(self, index: _Optional[int] = ..., item: _Optional[_Union[VerifyRequest, _Mapping]] = ...) -> None: ...
+
+class VerifyBatchResponse(_message.Message):
+    __slots__ = ("index", "decided", "failure")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    decided: VerifyResponse
+    failure: _sample_pb2.Failure
+    def __init__(self, index: _Optional[int] = ..., decided: _Optional[_Union[VerifyResponse, _Mapping]] = ..., failure: _Optional[_Union[_sample_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class IdentifyRequest(_message.Message):
+    __slots__ = ("collection", "samples", "target_far", "max_candidates")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
+    MAX_CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    samples: _containers.RepeatedCompositeFieldContainer[_sample_pb2.Sample]
+    target_far: float
+    max_candidates: int
+    def __init__(self, collection: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[_sample_pb2.Sample, _Mapping]]] = ..., target_far: _Optional[float] = ..., max_candidates: _Optional[int] = ...) -> None: ...
+
+class IdentifyResponse(_message.Message):
+    __slots__ = ("outcome", "candidates", "threshold", "target_far", "comparison_far", "gallery_size", "beyond_evidence", "policy_id", "samples")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FAR_FIELD_NUMBER: _ClassVar[int]
+    COMPARISON_FAR_FIELD_NUMBER: _ClassVar[int]
+    GALLERY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    BEYOND_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_ID_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    outcome: IdentifyOutcome
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    threshold: float
+    target_far: float
+    comparison_far: float
+    gallery_size: int
+    beyond_evidence: bool
+    policy_id: str
+    samples: _containers.RepeatedCompositeFieldContainer[SampleEvidence]
+    def __init__(self, outcome: _Optional[_Union[IdentifyOutcome, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., threshold: _Optional[float] = ..., target_far: _Optional[float] = ..., comparison_far: _Optional[float] = ..., gallery_size: _Optional[int] = ..., beyond_evidence: _Optional[bool] = ..., policy_id: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[SampleEvidence, _Mapping]]] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("person", "log_likelihood_ratio", "probability")
+    PERSON_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_RATIO_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    person: str
+    log_likelihood_ratio: float
+    probability: float
+    def __init__(self, person: _Optional[str] = ..., log_likelihood_ratio: _Optional[float] = ..., probability: _Optional[float] = ...) -> None: ...

@@ -39,6 +39,16 @@ class VerificationServiceStub:
                 request_serializer=verify_dot_v1_dot_verification__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=verify_dot_v1_dot_verification__pb2.VerifyResponse.FromString,
                 _registered_method=True)
+        self.VerifyBatch = channel.stream_stream(
+                '/verify.v1.VerificationService/VerifyBatch',
+                request_serializer=verify_dot_v1_dot_verification__pb2.VerifyBatchRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_verification__pb2.VerifyBatchResponse.FromString,
+                _registered_method=True)
+        self.Identify = channel.unary_unary(
+                '/verify.v1.VerificationService/Identify',
+                request_serializer=verify_dot_v1_dot_verification__pb2.IdentifyRequest.SerializeToString,
+                response_deserializer=verify_dot_v1_dot_verification__pb2.IdentifyResponse.FromString,
+                _registered_method=True)
 
 
 class VerificationServiceServicer:
@@ -52,6 +62,21 @@ class VerificationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VerifyBatch(self, request_iterator, context):
+        """Verify for many claims in one call: each message is answered on its own, in any order, and an error of one ends none
+        of the others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Identify(self, request, context):
+        """Who of a collection this is, or nobody: an OK response with NO_MATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VerificationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +84,16 @@ def add_VerificationServiceServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=verify_dot_v1_dot_verification__pb2.VerifyRequest.FromString,
                     response_serializer=verify_dot_v1_dot_verification__pb2.VerifyResponse.SerializeToString,
+            ),
+            'VerifyBatch': grpc.stream_stream_rpc_method_handler(
+                    servicer.VerifyBatch,
+                    request_deserializer=verify_dot_v1_dot_verification__pb2.VerifyBatchRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_verification__pb2.VerifyBatchResponse.SerializeToString,
+            ),
+            'Identify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Identify,
+                    request_deserializer=verify_dot_v1_dot_verification__pb2.IdentifyRequest.FromString,
+                    response_serializer=verify_dot_v1_dot_verification__pb2.IdentifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -88,6 +123,60 @@ class VerificationService:
             '/verify.v1.VerificationService/Verify',
             verify_dot_v1_dot_verification__pb2.VerifyRequest.SerializeToString,
             verify_dot_v1_dot_verification__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyBatch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/verify.v1.VerificationService/VerifyBatch',
+            verify_dot_v1_dot_verification__pb2.VerifyBatchRequest.SerializeToString,
+            verify_dot_v1_dot_verification__pb2.VerifyBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Identify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/verify.v1.VerificationService/Identify',
+            verify_dot_v1_dot_verification__pb2.IdentifyRequest.SerializeToString,
+            verify_dot_v1_dot_verification__pb2.IdentifyResponse.FromString,
             options,
             channel_credentials,
             insecure,

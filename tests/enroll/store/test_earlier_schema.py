@@ -24,6 +24,7 @@ Make = Callable[..., Template]
 REFUSED = "its key store has been used with"
 TOKEN, SECRET = "0123456789abcdef", "ab" * 32
 TO_0004 = """
+DROP TABLE changes;
 ALTER TABLE tokens DROP COLUMN seal;
 ALTER TABLE shredding DROP COLUMN seal;
 UPDATE alembic_version SET version_num = '0004';

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, DateTime, LargeBinary, Table, delete, insert, select, update
+from sqlalchemy import Column, DateTime, LargeBinary, Table, delete, func, insert, select, update
 
 from encode.errors import CountersignError, RequestIdReused, StoreCorrupt, TemplateVersionUnknown
 from encode.sample import Modality
@@ -21,6 +21,7 @@ from enroll.stores.collection import CollectionSettings
 from enroll.stores.kept_samples import KeptSample
 from enroll.stores.opening import StorePlace, open_sql_store
 from enroll.stores.schema import (
+    changes,
     metadata,
     people,
     samples,
@@ -39,6 +40,8 @@ SETTINGS = CollectionSettings(keep_samples=True)
 Made = tuple[SqlStore, str]
 
 TELLS_ONLY = {
+    "changes.seq": "whom a gallery reads anew; whoever is compared is read from their own rows",
+    "changes.key_ref": "see changes.seq",
     "people.created_at": "when a person was enrolled; for exports",
     "remembered_requests.at": "when an answer is forgotten",
     "remembered_requests.request_mac": "found under another name, a request is none that was made before",
@@ -117,6 +120,8 @@ def the_row(table: Table, token_id: str) -> Any:
     """Which of the rows is changed."""
     if table is tokens:
         return table.c.token_id == token_id
+    if table is changes:
+        return table.c.seq == select(func.max(table.c.seq)).scalar_subquery()
     if "person" in table.c:
         owner = (table.c.person == "ada") & (table.c.collection == "staff")
         return owner & (table.c.modality == "face") if "modality" in table.c else owner

@@ -20,7 +20,7 @@ from enroll.stores.store import TemplateStore
 from verify.access.caller import Caller, calling
 from verify.access.claims import Claims
 from verify.access.decoy import Decoys, impostor_quantiles
-from verify.client import Client
+from verify.client.client import Client
 from verify.decision import Decision, Status
 from verify.model import Model
 from verify.score_summary import summarize

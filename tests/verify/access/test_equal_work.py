@@ -44,7 +44,7 @@ STEPS: tuple[tuple[type, str], ...] = (
     (IdentityModel, "fit_template"),
     (IdentityModel, "llr"),
     (Decoys, "llr"),
-    (SqlStore, "get"),
+    (SqlStore, "read"),
     (KeyRing, "unwrap"),
     (Claimed, "compared"),
     (Verifier, "state"),

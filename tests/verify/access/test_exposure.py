@@ -12,7 +12,7 @@ from enroll.access.tokens import TokenStore
 from enroll.stores.memory import MemoryStore
 from enroll.stores.opening import StorePlace, open_sql_store
 from verify.access.exposure import tokens_required
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings
@@ -118,7 +118,7 @@ def test_the_server_itself_refuses(models: Mapping[Modality, Model]) -> None:
 def test_a_service_with_both_serves_who_has_both(
     models: Mapping[Modality, Model], tmp_path: Path, pair: dict[str, object], face: Face
 ) -> None:
-    from verify.client_channel import ClientTls
+    from verify.client.channel import ClientTls
 
     store = open_sql_store(StorePlace(str(tmp_path / "people.sqlite")))
     token, _ = TokenStore(store.database, store.keys).create("root", EVERYTHING, lifetime=None)

@@ -11,11 +11,11 @@ from encode.sample import Modality
 from enroll.stores.memory import MemoryStore
 from enroll.stores.sql import SqlStore
 from verify.access.limits import RateLimits
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings
-from verify.v1 import model_pb2
+from verify.v1 import model_pb2, model_pb2_grpc
 
 
 class Clock:
@@ -90,7 +90,9 @@ def test_a_caller_of_a_service_is_told_to_wait_in_a_detail_and_a_trailer(
             client.list_models()
         assert 90.0 < caught.value.retry_after <= 100.0
         with pytest.raises(grpc.RpcError) as raw:
-            client._models.ListModels(model_pb2.ListModelsRequest(), metadata=[("authorization", f"Bearer {mine}")])
+            model_pb2_grpc.ModelServiceStub(client.channel).ListModels(
+                model_pb2.ListModelsRequest(), metadata=[("authorization", f"Bearer {mine}")]
+            )
         trailers = dict(raw.value.trailing_metadata())
         status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
         [retry] = [detail for detail in status.details if detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR)]

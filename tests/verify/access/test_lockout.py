@@ -10,7 +10,7 @@ from encode.sample import ImageSample, Modality
 from enroll.stores.sql import SqlStore
 from verify.access.claims import REJECTIONS_OF_A_CALLER
 from verify.access.lockout import FIRST_WAIT, FORGET_SECONDS, LONGEST_WAIT, Lockout
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

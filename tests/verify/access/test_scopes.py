@@ -18,8 +18,9 @@ from enroll.access.grants import Scope
 from enroll.access.tokens import TokenStore
 from enroll.stores.sql import SqlStore
 from verify.access.scopes import RULES, Access, rule_of
-from verify.client import Client
-from verify.v1 import enrollment_pb2, model_pb2, verification_pb2
+from verify.client.client import Client
+from verify.client.enrollment_calls import list_persons
+from verify.v1 import enrollment_pb2, enrollment_pb2_grpc, model_pb2, verification_pb2
 
 Face = Callable[..., ImageSample]
 MakeToken = Callable[..., str]
@@ -34,7 +35,10 @@ METHODS = {f"/{service.full_name}/{method.name}": method for service in CONTRACT
 # Written out by hand, beside the table that it tests.
 OPENED_BY = {
     "/verify.v1.VerificationService/Verify": {"verify"},
+    "/verify.v1.VerificationService/VerifyBatch": {"verify"},
+    "/verify.v1.VerificationService/Identify": {"identify"},
     "/verify.v1.EnrollmentService/Enroll": {"enroll"},
+    "/verify.v1.EnrollmentService/EnrollBatch": {"enroll"},
     "/verify.v1.EnrollmentService/GetPerson": {"enroll"},
     "/verify.v1.EnrollmentService/ListPersons": {"admin"},
     "/verify.v1.EnrollmentService/DeletePerson": {"admin"},
@@ -42,9 +46,10 @@ OPENED_BY = {
     "/verify.v1.EnrollmentService/RollbackTemplate": {"admin"},
     "/verify.v1.EnrollmentService/ListQuarantine": {"admin"},
     "/verify.v1.EnrollmentService/ResolveQuarantine": {"admin"},
-    "/verify.v1.ModelService/ListModels": {"verify", "enroll", "admin"},
-    "/verify.v1.ModelService/GetPolicy": {"verify", "enroll", "admin"},
+    "/verify.v1.ModelService/ListModels": {"verify", "enroll", "admin", "identify"},
+    "/verify.v1.ModelService/GetPolicy": {"verify", "enroll", "admin", "identify"},
 }
+STREAMS = {"/verify.v1.VerificationService/VerifyBatch", "/verify.v1.EnrollmentService/EnrollBatch"}
 OF_NO_COLLECTION = {"/verify.v1.ModelService/ListModels", "/verify.v1.ModelService/GetPolicy"}
 
 
@@ -63,13 +68,13 @@ def test_every_rpc_beside_the_contract_is_in_the_table() -> None:
     assert set(beside) == {name for name in RULES if not name.startswith("/verify.v1.")}
 
 
-def test_rpcs_of_a_scope_take_one_message_that_names_its_collection() -> None:
-    """A stream of messages, each with a collection, would have to be checked message by message."""
+def test_rpcs_of_a_scope_take_messages_that_name_their_collection() -> None:
+    """One message, or a stream of which each item does and is answered by itself."""
     for name, method in METHODS.items():
         if isinstance(RULES[name], Scope):
-            assert not method.client_streaming, name
-            assert not method.server_streaming, name
-            assert "collection" in method.input_type.fields_by_name, name
+            assert method.client_streaming == method.server_streaming == (name in STREAMS), name
+            item = method.input_type.fields_by_name["item"].message_type if name in STREAMS else method.input_type
+            assert "collection" in item.fields_by_name, name
 
 
 def test_a_method_without_a_rule_is_refused_to_everybody() -> None:
@@ -84,15 +89,20 @@ def channel(closed: str) -> Iterator[grpc.Channel]:
 
 
 def code_of_call(channel: grpc.Channel, name: str, *metadata: tuple[str, str], person: str = "ada") -> grpc.StatusCode:
-    """How a call about `person` of the collection `staff` ends."""
+    """How a call about `person` of the collection `staff` ends; of a stream, its one message unless the call itself."""
     method = METHODS[name]
     request = message_factory.GetMessageClass(method.input_type)()
+    item = request.item if name in STREAMS else request
     for field, value in (("collection", "staff"), ("person", person)):
-        if field in method.input_type.fields_by_name:
-            setattr(request, field, value)
+        if field in item.DESCRIPTOR.fields_by_name:
+            setattr(item, field, value)
     answer = message_factory.GetMessageClass(method.output_type)
-    call: Any = channel.unary_unary(name, type(request).SerializeToString, answer.FromString)
     try:
+        if name in STREAMS:
+            stream: Any = channel.stream_stream(name, type(request).SerializeToString, answer.FromString)
+            [told] = stream(iter([request]), metadata=metadata, timeout=20)
+            return grpc.StatusCode[told.failure.code]
+        call: Any = channel.unary_unary(name, type(request).SerializeToString, answer.FromString)
         call(request, metadata=metadata, timeout=20)
     except grpc.RpcError as error:
         return error.code()
@@ -195,6 +205,7 @@ def test_a_refusal_does_not_tell_whether_the_person_or_the_collection_exists(
         for collection, person in (("vault", "ada"), ("vault", "nobody"), ("no such vault", "nobody")):
             for call in (
                 lambda: client.verify(collection, person, [face(1)]),  # noqa: B023 - called in this very turn
+                lambda: client.identify(collection, [face(1)]),  # noqa: B023
                 lambda: client.get_person(collection, person),  # noqa: B023
                 lambda: client.delete_person(collection, person),  # noqa: B023
                 lambda: list(client.list_persons(collection)),  # noqa: B023
@@ -206,7 +217,13 @@ def test_a_refusal_does_not_tell_whether_the_person_or_the_collection_exists(
             ):
                 with pytest.raises(ScopeMissing) as caught:
                     call()
-                told.add(str(caught.value).replace("verify", "*").replace("enroll", "*").replace("admin", "*"))
+                told.add(
+                    str(caught.value)
+                    .replace("verify", "*")
+                    .replace("enroll", "*")
+                    .replace("admin", "*")
+                    .replace("identify", "*")
+                )
     assert len(told) == 1
     with Client(closed, token=everything) as root:
         assert [one.person for one in root.list_persons("vault")] == ["ada"]
@@ -219,12 +236,12 @@ def test_a_page_token_does_not_carry_its_bearer_into_another_collection(
     with Client(closed, token=everything) as root:
         for person in ("a", "b"):
             root.enroll("archive", person, [face(1)])
-        page = root._enrollment.ListPersons(
-            enrollment_pb2.ListPersonsRequest(collection="archive", page_size=1), metadata=[bearer(everything)]
-        )
-    request = enrollment_pb2.ListPersonsRequest(collection="archive", page_token=page.next_page_token)
+        page = root.answer(list_persons("archive", page_size=1).page(""))
+    request = enrollment_pb2.ListPersonsRequest(collection="archive", page_token=page.next_token)
     with Client(closed) as client, pytest.raises(grpc.RpcError) as caught:
-        client._enrollment.ListPersons(request, metadata=[bearer(make_token("admin:staff"))])
+        enrollment_pb2_grpc.EnrollmentServiceStub(client.channel).ListPersons(
+            request, metadata=[bearer(make_token("admin:staff"))]
+        )
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 

@@ -17,8 +17,8 @@ from encode.sample import Modality
 from enroll.stores.memory import MemoryStore
 from enroll.stores.sql import SqlStore
 from verify.access.peers import HEALTH_MULTIPLE, STREAMS_OF_A_CALLER, OpenStreams, Strangers, address_of
-from verify.client import Client
-from verify.client_channel import ClientTls
+from verify.client.channel import ClientTls
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings
@@ -249,7 +249,7 @@ def test_a_connection_ends_with_age_and_a_client_notices_nothing(
     monkeypatch.setattr("verify.server_limits.AGE_SECONDS", 0.2)
     monkeypatch.setattr("verify.server_limits.AGE_GRACE_SECONDS", 0.2)
     with serving(models, MemoryStore()) as address, Client(address) as client:
-        watching = client._health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        watching = health_pb2_grpc.HealthStub(client.channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
         with pytest.raises(grpc.RpcError) as caught:
             list(watching)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -13,8 +13,8 @@ import pytest
 from encode.errors import ConfigError, ServiceUnavailable
 from encode.sample import Modality
 from enroll.stores.memory import MemoryStore
-from verify.client import Client
-from verify.client_channel import ClientTls
+from verify.client.channel import ClientTls
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

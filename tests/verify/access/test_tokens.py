@@ -18,7 +18,7 @@ from enroll.access.tokens import Token, TokenStore, split_token
 from enroll.stores.opening import StorePlace, open_sql_store
 from enroll.stores.sql import SqlStore
 from verify.access.tokens import FRESH_SECONDS, STALE_SECONDS, TokenCheck
-from verify.client import Client
+from verify.client.client import Client
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from encode.errors import CountersignError, ScopeMissing, ServiceUnavailable, To
 from encode.sample import ImageSample, Modality
 from enroll.access.tokens import TokenStore
 from enroll.stores.sql import SqlStore
-from verify.client import Client
-from verify.client_channel import ClientTls
+from verify.client.channel import ClientTls
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

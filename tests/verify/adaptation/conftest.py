@@ -22,7 +22,7 @@ from enroll.stores.sql import SqlStore
 from enroll.stores.store import TemplateStore
 from enroll.template import Template
 from verify.adaptation import Adaptation
-from verify.client import Client
+from verify.client.client import Client
 from verify.decision import Decision
 from verify.model import Model, load_models
 from verify.server_thread import serving

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from encode.errors import (
     CandidateUnfit,
@@ -22,7 +23,8 @@ from enroll.audit.event import NOBODY
 from enroll.audit.reading import stored_log
 from enroll.stores.collection import CollectionSettings
 from enroll.stores.sql import SqlStore
-from verify.client import Client
+from verify.client.call import Call, as_it_is
+from verify.client.client import Client
 from verify.curator import Curator
 from verify.v1 import enrollment_pb2
 
@@ -132,6 +134,11 @@ def test_what_fails_the_rule_is_not_approved_and_stays(gate: Any, face: Face) ->
     assert (told.quarantined, told.adapted) == (0, 0)
 
 
+def made(method: str, request: Message, answer: type[Message]) -> Call[Message]:
+    """A call that no method of the client would make."""
+    return Call(f"/verify.v1.EnrollmentService/{method}", request, answer, as_it_is)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "field"),
     [
@@ -148,11 +155,11 @@ def test_what_is_wrong_with_a_resolution_is_named(
     asked = {"collection": STAFF, "person": "ada", "modality": 1, "resolution": 1, **change}
     request = enrollment_pb2.ResolveQuarantineRequest(**asked)
     with pytest.raises(error, match=field):
-        waiting[0]._call(waiting[0]._enrollment.ResolveQuarantine, request, enrollment_pb2.ResolveQuarantineResponse)
+        waiting[0].answer(made("ResolveQuarantine", request, enrollment_pb2.ResolveQuarantineResponse))
 
 
 @pytest.mark.parametrize("target", [{}, {"version": 0}, {"version": -3}, {"enrolled_only": False}])
 def test_a_rollback_to_nothing_is_refused(waiting: list[Client], target: dict[str, Any]) -> None:
     request = enrollment_pb2.RollbackTemplateRequest(collection=STAFF, person="ada", modality=1, **target)
     with pytest.raises((FieldMissing, FieldInvalid), match="version"):
-        waiting[0]._call(waiting[0]._enrollment.RollbackTemplate, request, enrollment_pb2.RollbackTemplateResponse)
+        waiting[0].answer(made("RollbackTemplate", request, enrollment_pb2.RollbackTemplateResponse))

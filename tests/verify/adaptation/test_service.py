@@ -17,7 +17,7 @@ from enroll.stores.collection import CollectionSettings
 from enroll.stores.memory import MemoryStore
 from enroll.stores.schema import template_versions, templates
 from enroll.stores.sql import SqlStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model
 from verify.server_thread import serving
 from verify.settings import ServiceSettings

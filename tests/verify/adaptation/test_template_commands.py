@@ -14,7 +14,7 @@ from countersign.exit_codes import ExitCode
 from encode.sample import ImageSample
 from enroll.stores.collection import CollectionSettings
 from enroll.stores.memory import MemoryStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.server_thread import serving
 
 Face = Callable[..., ImageSample]

@@ -22,7 +22,7 @@ from enroll.stores.collection import CollectionSettings
 from enroll.stores.opening import StorePlace, open_sql_store, upgradable
 from enroll.stores.sql import SqlStore
 from eval.synthetic.faces import FaceGenerator
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import Model, load_models
 from verify.server_thread import serving
 

@@ -16,7 +16,7 @@ from countersign.exit_codes import ExitCode
 from countersign.main import app
 from encode.sample import ImageSample, Modality
 from enroll.stores.sql import SqlStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.model import load_model
 from verify.server_thread import serving
 

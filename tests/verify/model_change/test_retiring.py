@@ -16,7 +16,7 @@ from enroll.enroller import Enroller
 from enroll.lineup import Lineup
 from enroll.stores.memory import MemoryStore
 from enroll.stores.store import TemplateStore
-from verify.client import Client
+from verify.client.client import Client
 from verify.fused_policy import fuse
 from verify.messages import MODALITY_TO_WIRE
 from verify.model import Model

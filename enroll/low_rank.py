@@ -1,4 +1,4 @@
-"""A person's Gaussian in a form that a matrix product can score: multiple of the identity plus low rank, or diagonal.
+"""A person's covariance as a multiple of the identity plus low rank: quick to fit, to score and to score many with.
 
 In coordinates where the kind's own prior is the identity (whitened by W for `pooled` and `map`, plain else), the
 covariance of n references is
