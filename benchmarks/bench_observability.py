@@ -15,11 +15,9 @@ In every round each is loaded for `--seconds`, in an order that rotates; a ratio
 call, which throughput follows from once the processors are busy, and which other work on the machine hardly changes.
 """
 
-import multiprocessing
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
@@ -34,6 +32,7 @@ import numpy as np
 import report
 from bench_verify import BUNDLE, picture
 from enroll.stores.memory import MemoryStore
+from load.child import Service, service, tell
 from load.generator import Generator, generator
 from verify.client.client import Client
 from verify.logging import configure_logging
@@ -61,9 +60,7 @@ def serve(kind: str, folder: str, threads: int, parent: Connection) -> None:
         with Client(address) as client:
             for number in range(PEOPLE):
                 client.enroll(COLLECTION, f"person-{number}", [picture(number + i) for i in range(REFERENCES)])
-        parent.send(address)
-        while parent.recv() == "time":
-            parent.send(time.process_time())
+        tell(parent, address)
 
 
 @contextmanager
@@ -107,39 +104,6 @@ def collecting(port: int) -> Iterator[None]:
     finally:
         stopping.set()
         thread.join()
-
-
-class Service:
-    """A service in a process of its own, as whoever loads it sees it."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self.address: str = pipe.recv()
-
-    def processor_ms(self) -> float:
-        self._pipe.send("time")
-        return 1e3 * float(self._pipe.recv())
-
-    def stop(self) -> None:
-        self._pipe.send("stop")
-
-
-@contextmanager
-def started(kind: str, folder: str, threads: int) -> Iterator[Service]:
-    """A service, while the block runs."""
-    context = multiprocessing.get_context("spawn")
-    mine, its = context.Pipe()
-    process = context.Process(target=serve, args=(kind, folder, threads, its))
-    process.start()
-    its.close()  # so that a service that does not start ends the wait for it
-    try:
-        service = Service(mine)
-        yield service
-        service.stop()
-    finally:
-        process.join(30)
-        if process.is_alive():
-            process.kill()
 
 
 def requests() -> list[bytes]:
@@ -218,7 +182,7 @@ def main() -> None:
     seconds = options.seconds or (0.3 if options.quick else 0.5)
     rows = report.Rows(options)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        services = {kind: stack.enter_context(started(kind, folder, options.threads)) for kind in KINDS}
+        services = {kind: stack.enter_context(service(serve, kind, folder, options.threads)) for kind in KINDS}
         load = stack.enter_context(generator())
         for clients in options.clients or ((32,) if options.quick else (1, 32)):
             measure(services, load, clients, rounds, seconds, rows)

@@ -17,13 +17,12 @@ disk depends on the disk: the time of a bare fsync is printed as well. So is the
 throughput follows from once the processors are busy, and which other work on the machine hardly changes.
 """
 
-import multiprocessing
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -47,6 +46,7 @@ from enroll.stores.prepared import Prepared
 from enroll.stores.schema import templates
 from enroll.stores.sql import SqlStore
 from enroll.template import Template
+from load.child import Service, service, tell
 from verify.messages import write_sample
 from verify.model import Model, load_models
 from verify.server_thread import serving
@@ -127,42 +127,8 @@ def serve(kind: str, folder: str, threads: int, parent: Connection) -> None:
         used.enroll(people)
     settings = ServiceSettings(port=0, access="open", audit="all" if audited else "off", max_waiting=256)
     with serving(models, used, settings) as address:
-        parent.send(address)
-        while parent.recv() == "time":
-            parent.send(time.process_time())
+        tell(parent, address)
     store.close()
-
-
-class Service:
-    """A service in a process of its own, as whoever loads it sees it."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self.address: str = pipe.recv()
-
-    def processor_ms(self) -> float:
-        self._pipe.send("time")
-        return 1e3 * float(self._pipe.recv())
-
-    def stop(self) -> None:
-        self._pipe.send("stop")
-
-
-@contextmanager
-def started(kind: str, folder: str, threads: int) -> Iterator[Service]:
-    """A service, while the block runs."""
-    context = multiprocessing.get_context("spawn")
-    mine, its = context.Pipe()
-    process = context.Process(target=serve, args=(kind, folder, threads, its))
-    process.start()
-    try:
-        service = Service(mine)
-        yield service
-        service.stop()
-    finally:
-        process.join(30)
-        if process.is_alive():
-            process.kill()
 
 
 def requests() -> list[bytes]:
@@ -268,7 +234,7 @@ def main() -> None:
     bodies = requests()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         print(f"write and fsync of a page: {fsync_ms(Path(folder)):.2f} ms")
-        services = {kind: stack.enter_context(started(kind, folder, given.threads)) for kind in KINDS}
+        services = {kind: stack.enter_context(service(serve, kind, folder, given.threads)) for kind in KINDS}
         for clients in given.clients or ((1, 32) if given.quick else CLIENTS):
             measure(services, clients, bodies, rounds, given.seconds, rows)
 

@@ -5,6 +5,7 @@ every bundle that ships). Threads follow the cgroup's quota, because ONNX Runtim
 """
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,19 @@ def _providers() -> list[str]:
     return [name for name in _PREFERENCE if name in available]
 
 
+def _session(bundle: Bundle, threads: int) -> "ort.InferenceSession":
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning threads burn the quota of a container that shares its processors.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(bundle.encoder, options, providers=_providers())
+    except Exception as error:  # ONNX Runtime has a class for every way to be damaged
+        raise BundleCorrupt("not a network that ONNX Runtime can load", field=ENCODER) from error
+
+
 class Encoder:
     """The encoder of one bundle; safe to use from several threads at once.
 
@@ -59,16 +73,7 @@ class Encoder:
         self._preprocessing = bundle.preprocessing
         self._limits = limits
         self._stroke_limits = stroke_limits
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Spinning threads burn the quota of a container that shares its processors.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = ort.InferenceSession(bundle.encoder, options, providers=_providers())
-        except Exception as error:  # ONNX Runtime has a class for every way to be damaged
-            raise BundleCorrupt("not a network that ONNX Runtime can load", field=ENCODER) from error
+        self._session = _session(bundle, self.threads)
         # Asked of the session, not of the installed package: a GPU build runs on the processor where there is no GPU.
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         self._input = self._session.get_inputs()[0].name
@@ -82,7 +87,11 @@ class Encoder:
         """
         if self.threads == 1:
             return self
-        return Encoder(self._bundle, threads=1, limits=self._limits, stroke_limits=self._stroke_limits)
+        # A copy: the network was checked when this one was made.
+        narrow = copy(self)
+        narrow.threads = 1
+        narrow._session = _session(self._bundle, 1)
+        return narrow
 
     def prepare(self, sample: Sample) -> NDArray[np.float32]:
         """One sample → float32 (C, H, W) of an image or (C, T) of strokes.

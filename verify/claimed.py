@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encode.errors import SampleError, TooFewReferences
 from encode.sample import Modality, Sample
@@ -17,6 +16,7 @@ from enroll.lineup import Lineup
 from enroll.person import Person
 from enroll.template import Template
 from verify.decision import Compared, Status
+from verify.evidence import usable
 from verify.model import Model
 
 
@@ -85,11 +85,8 @@ class Claimed:
 
     def compared(self, samples: Sequence[Sample], acquired: Sequence[Acquired]) -> tuple[Compared, ...]:
         """What there is to learn from, of each modality in which samples were compared."""
-        usable: dict[Modality, list[NDArray[np.float32]]] = {}
-        for sample, result in zip(samples, acquired, strict=True):
-            if sample.modality in self.people and not isinstance(result, SampleError):
-                usable.setdefault(sample.modality, []).append(result)
-        return tuple(Compared(self.templates[modality], np.stack(rows)) for modality, rows in sorted(usable.items()))
+        rows = usable(samples, acquired)
+        return tuple(Compared(self.templates[one], rows[one]) for one in rows if one in self.people)
 
     def others(self, used: Set[Modality]) -> dict[Modality, Status]:
         """What became of the modalities that a decision does not rest on."""

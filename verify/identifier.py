@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from encode.errors import SampleError
 from encode.sample import Modality, Sample
-from enroll.acquisition import Acquired, Problem, acquire_all, no_checkpoint, require_modalities
+from enroll.acquisition import Acquired, acquire_all, no_checkpoint, require_modalities
 from enroll.stores.store import TemplateStore
 from enroll.template import Template
 from verify.claimed import Claimed, require_one
 from verify.decision import SampleEvidence
+from verify.evidence import by_modality, shares, stated, usable
 from verify.gallery.gallery import Gallery
 from verify.gallery.search import Near, worth_comparing
 from verify.search_threshold import SearchThresholds
@@ -114,7 +114,7 @@ class Identifier:
         require_one(samples, acquired, set(sent))
         people = min(self._gallery.size(collection, modality) for modality in sent)
         rule = self._thresholds.of(policy, target_far, people)
-        probes = _probes(samples, acquired)
+        probes = usable(samples, acquired)
         left_out = tuple(one for one in sent if one not in probes)
         best: list[Match] = []
         if not left_out:
@@ -129,10 +129,7 @@ class Identifier:
             people=people,
             beyond_evidence=rule.beyond_evidence,
             policy_id=rule.policy_id,
-            samples=tuple(
-                SampleEvidence(sample.modality, llr, Problem.of(result) if isinstance(result, SampleError) else None)
-                for sample, llr, result in zip(samples, llrs, acquired, strict=True)
-            ),
+            samples=stated(samples, acquired, llrs),
             models={one: self._models[one].model_digest for one in probes},
             left_out=left_out,
         )
@@ -170,27 +167,10 @@ class Identifier:
             if claimed.people.keys() != sent:
                 continue
             llrs = claimed.llrs(samples, acquired)
-            found.append(Match(templates[0].person, _score(samples, llrs), tuple(llrs)))
+            score = sum(shares(by_modality(samples, llrs)).values())
+            found.append(Match(templates[0].person, score, tuple(llrs)))
         return found
 
     def _current(self, templates: Sequence[Template], sent: set[Modality]) -> bool:
         made = {template.modality: template.model_digest for template in templates}
         return all(made.get(one) == self._models[one].model_digest for one in sent)
-
-
-def _probes(samples: Sequence[Sample], acquired: Sequence[Acquired]) -> dict[Modality, NDArray[np.float32]]:
-    """The usable rows of each modality, float32 (n, D), of those that have any."""
-    rows: dict[Modality, list[NDArray[np.float32]]] = {}
-    for sample, result in zip(samples, acquired, strict=True):
-        if not isinstance(result, SampleError):
-            rows.setdefault(sample.modality, []).append(result)
-    return {modality: np.stack(rows[modality]) for modality in sorted(rows)}
-
-
-def _score(samples: Sequence[Sample], llrs: Sequence[float | None]) -> float:
-    """The sum over modalities of the mean ratio of their samples."""
-    by: dict[Modality, list[float]] = {}
-    for sample, llr in zip(samples, llrs, strict=True):
-        if llr is not None:
-            by.setdefault(sample.modality, []).append(llr)
-    return float(sum(np.mean(ratios) for ratios in by.values()))

@@ -15,6 +15,7 @@ from encode.sample import CropBox, ImageSample, Modality, Sample, StrokesSample
 from encode.strokes import DEFAULT_STROKE_LIMITS
 from enroll.acquisition import Problem
 from enroll.stores.store import Request
+from verify.decision import SampleEvidence
 from verify.names import require_name
 from verify.v1 import enrollment_pb2, sample_pb2, verification_pb2
 
@@ -117,6 +118,20 @@ def write_problem(problem: Problem | None) -> sample_pb2.Problem | None:
     if problem is None:
         return None
     return sample_pb2.Problem(reason=problem.reason, field=problem.field, message=problem.message, fix=problem.fix)
+
+
+def write_evidence(samples: Iterable[SampleEvidence]) -> list[verification_pb2.SampleEvidence]:
+    """What each sample said, numbered in order."""
+    return [
+        verification_pb2.SampleEvidence(
+            index=index,
+            modality=MODALITY_TO_WIRE[sample.modality],
+            acquired=sample.acquired,
+            log_likelihood_ratio=sample.llr,
+            problem=write_problem(sample.problem),
+        )
+        for index, sample in enumerate(samples)
+    ]
 
 
 def write_time(moment: datetime) -> timestamp_pb2.Timestamp:

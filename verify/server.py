@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from encode.errors import AddressInUse, StoreUnavailable
+from encode.errors import StoreUnavailable
 from encode.sample import Modality
 from enroll.enroller import Enroller
 from enroll.stores.memory import MemoryStore
@@ -22,6 +22,7 @@ from enroll.stores.store import TemplateStore
 from verify.access.searches import Searches
 from verify.adaptation import Adaptation
 from verify.audit_trail import AuditTrail
+from verify.bind_errors import cannot_listen
 from verify.curator import Curator
 from verify.gallery.gallery import Gallery
 from verify.gallery.opening import open_gallery
@@ -200,11 +201,7 @@ def _bind(transport: grpc.aio.Server, settings: ServiceSettings) -> int:
             else transport.add_secure_port(settings.address, credentials)
         )
     if not port:
-        raise AddressInUse(
-            f"cannot listen on {settings.address}: it is taken, not this machine's, or not permitted",
-            field="port",
-            fix=f"stop what listens there, or {how_to_set('port')}",
-        )
+        raise cannot_listen(f"on {settings.address}", "port")
     return port
 
 

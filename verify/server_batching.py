@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from encode.cpu import usable_cpus
+from encode.encoder import Encoder
 from encode.sample import Modality
 from enroll.lineup import Lineup
 from verify.batching import BatchingEncoder
@@ -17,8 +18,7 @@ def batching(models: Mapping[Modality, Model], settings: ServiceSettings, metric
     """`models`, each with a network of its own; `metrics` are told of every run."""
 
     def batched(model: Model) -> Model:
-        one_thread = getattr(model.encoder, "on_one_thread", None)
-        crowded = model.encoder if one_thread is None else one_thread()
+        crowded = model.encoder.on_one_thread() if isinstance(model.encoder, Encoder) else model.encoder
         encoder = BatchingEncoder(
             model.encoder,
             crowded=crowded,

@@ -14,7 +14,7 @@ from verify.access.searches import Searches
 from verify.audit_events import REFUSALS, identified, refused
 from verify.audit_trail import AuditTrail
 from verify.identifier import MOST, Identification
-from verify.messages import MODALITY_TO_WIRE, read_samples, read_target_far, write_problem
+from verify.messages import read_samples, read_target_far, write_evidence
 from verify.metrics import Metrics
 from verify.names import require_name
 from verify.service_workers import Workers
@@ -75,14 +75,5 @@ def _write(found: Identification) -> pb.IdentifyResponse:
         gallery_size=found.people,
         beyond_evidence=found.beyond_evidence,
         policy_id=found.policy_id,
-        samples=[
-            pb.SampleEvidence(
-                index=index,
-                modality=MODALITY_TO_WIRE[sample.modality],
-                acquired=sample.acquired,
-                log_likelihood_ratio=sample.llr,
-                problem=write_problem(sample.problem),
-            )
-            for index, sample in enumerate(found.samples)
-        ],
+        samples=write_evidence(found.samples),
     )

@@ -12,7 +12,7 @@ from verify.adaptation import Adaptation, Lesson
 from verify.audit_events import REFUSALS, current_origin, decided, refused
 from verify.audit_trail import AuditTrail
 from verify.decision import Decision, Status
-from verify.messages import MODALITY_TO_WIRE, read_samples, read_target_far, write_problem
+from verify.messages import MODALITY_TO_WIRE, read_samples, read_target_far, write_evidence
 from verify.metrics import Metrics
 from verify.names import require_name
 from verify.service_identify import IdentifyCall
@@ -110,14 +110,5 @@ def _write_decision(decision: Decision) -> pb.VerifyResponse:
             )
             for part in decision.modalities
         ],
-        samples=[
-            pb.SampleEvidence(
-                index=index,
-                modality=MODALITY_TO_WIRE[sample.modality],
-                acquired=sample.acquired,
-                log_likelihood_ratio=sample.llr,
-                problem=write_problem(sample.problem),
-            )
-            for index, sample in enumerate(decision.samples)
-        ],
+        samples=write_evidence(decision.samples),
     )

@@ -135,10 +135,7 @@ class Workers:
         those that are answered.
         """
         with self._lock:
-            wait = self._gap * self._queue.ahead_of(_owner(caller))
-            if wait > self._patience:
-                self._metrics.dropped("would_wait")
-                raise _would_wait(wait - self._patience)
+            wait = self._expected_wait(_owner(caller), self._patience)
             if self._taken >= self._limit and not self._queue.gives_way(_owner(caller)):
                 self._metrics.dropped("queue_full")
                 raise _queue_full(wait)
@@ -178,12 +175,9 @@ class Workers:
         with self._lock:
             if self._closing:
                 raise _closed()
-            wait = self._gap * self._queue.ahead_of(job.owner)
             remaining = job.deadline.remaining
             allowed = self._patience if remaining is None else min(self._patience, remaining)
-            if wait and wait > allowed:
-                self._metrics.dropped("would_wait")
-                raise _would_wait(wait - allowed)
+            wait = self._expected_wait(job.owner, allowed)
             if self._taken >= self._limit:
                 pushed = self._queue.give_way(job.owner)
                 self._metrics.dropped("queue_full")
@@ -199,6 +193,14 @@ class Workers:
             worker = self._idle.pop()
             worker.job = job
             worker.woken.release()
+
+    def _expected_wait(self, owner: str, allowed: float) -> float:
+        """Seconds until a new call of the owner has a thread. Raises ServiceOverloaded where that is too many."""
+        wait = self._gap * self._queue.ahead_of(owner)
+        if wait and wait > allowed:
+            self._metrics.dropped("would_wait")
+            raise _overloaded("the call would wait too long for its turn", wait - allowed)
+        return wait
 
     def _serve(self, worker: _Worker) -> None:
         while True:
@@ -280,10 +282,6 @@ def _closed() -> ServiceUnavailable:
 def _owner(caller: Caller) -> str:
     """Whose line a call stands in."""
     return caller.token_id or caller.name
-
-
-def _would_wait(wait: float) -> ServiceOverloaded:
-    return _overloaded("the call would wait too long for its turn", wait)
 
 
 def _queue_full(wait: float) -> ServiceOverloaded:

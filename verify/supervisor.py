@@ -20,10 +20,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from encode.cpu import usable_cpus
-from encode.errors import AddressInUse, ConfigError, ServiceFailed
+from encode.errors import ConfigError, ServiceFailed
+from verify.bind_errors import cannot_listen
 from verify.logging import get_logger
 from verify.observing.workers import SharedCounts, shared_counts
-from verify.settings import MEMORY, ServiceSettings, environment_with, how_to_set
+from verify.settings import MEMORY, ServiceSettings, environment_with
 
 SHORT_LIFE_SECONDS = 10.0
 MOST_SHORT_LIVES = 5
@@ -68,37 +69,30 @@ class _Workers:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        code = await self._begin()
-        if code is None:
-            get_logger().info("workers", number=worker_count(self._settings), port=self._settings.port)
-            lives = [asyncio.ensure_future(self._keep_alive()) for _ in range(worker_count(self._settings) - 1)]
-            lives.append(asyncio.ensure_future(self._keep_alive(self._first)))
-            await asyncio.wait(lives, return_when=asyncio.FIRST_EXCEPTION)
-            self._stop()
-            codes = await asyncio.gather(*lives, return_exceptions=True)
-            raised = next((one for one in codes if isinstance(one, BaseException)), None)
-            if raised is not None:
-                raise raised
-            code = next((one for one in codes if isinstance(one, int) and one), 0)
-        return code
+        first, ready = await self._start()
+        if not await ready:
+            return await self._end_of(first)
+        count = worker_count(self._settings)
+        get_logger().info("workers", number=count, port=self._settings.port)
+        lives = [asyncio.ensure_future(self._keep_alive(process)) for process in (first, *[None] * (count - 1))]
+        await asyncio.wait(lives, return_when=asyncio.FIRST_EXCEPTION)
+        self._stop()
+        codes = await asyncio.gather(*lives, return_exceptions=True)
+        raised = next((one for one in codes if isinstance(one, BaseException)), None)
+        if raised is not None:
+            raise raised
+        return next((one for one in codes if isinstance(one, int) and one), 0)
 
-    async def _begin(self) -> int | None:
-        """Start the first worker; its exit code, if it ended without having answered, or was stopped before that."""
-        self._first, ready = await self._start()
-        if await ready:
-            return None
-        return await self._end_of(self._first)
-
-    async def _keep_alive(self, process: asyncio.subprocess.Process | None = None) -> int:
-        """One worker after the other, until they are to stop; the last one's exit code."""
+    async def _keep_alive(self, process: asyncio.subprocess.Process | None) -> int:
+        """`process`, then one worker after the other, until they are to stop; the last one's exit code."""
         while True:
             began = time.monotonic()
             if process is None:
                 if self._stopping.is_set():
                     return 0
                 process, ready = await self._start()
-                if not await ready and not self._stopping.is_set():
-                    began = time.monotonic()
+                if not await ready:
+                    began = time.monotonic()  # however long it tried, it never lived
             code = await self._end_of(process)
             if self._stopping.is_set():
                 return code
@@ -180,19 +174,11 @@ def reserved_port(settings: ServiceSettings) -> Iterator[int]:
                 alone.bind((settings.host, settings.port))
         kept = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise _taken(settings) from error
+        raise cannot_listen(f"on {settings.address}", "port") from error
     with kept:
         try:
             kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             kept.bind((settings.host, settings.port))
         except OSError as error:
-            raise _taken(settings) from error
+            raise cannot_listen(f"on {settings.address}", "port") from error
         yield int(kept.getsockname()[1])
-
-
-def _taken(settings: ServiceSettings) -> AddressInUse:
-    return AddressInUse(
-        f"cannot listen on {settings.address}: it is taken, not this machine's, or not permitted",
-        field="port",
-        fix=f"stop what listens there, or {how_to_set('port')}",
-    )

@@ -14,16 +14,14 @@ A plain object without a network or a process: the gRPC service and the evaluato
 may not know who is enrolled, :mod:`verify.access.concealment` stands before it.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encode.errors import SampleError
 from encode.sample import Modality, Sample
-from enroll.acquisition import Acquired, Problem, acquire, acquire_all, no_checkpoint, require_modalities
+from enroll.acquisition import Acquired, acquire, acquire_all, no_checkpoint, require_modalities
 from enroll.lineup import Lineup
 from enroll.person import Person
 from enroll.stores.glance import Stored
@@ -31,6 +29,7 @@ from enroll.stores.store import TemplateStore, person_unknown
 from verify.byte_cache import ByteCache
 from verify.claimed import Claimed, modalities_used, require_one
 from verify.decision import Compared, Decision, ModalityEvidence, SampleEvidence, Status
+from verify.evidence import by_modality, shares, stated
 from verify.model import Model, model_of
 from verify.policy_choice import PolicyChoice
 
@@ -108,7 +107,7 @@ class Verifier:
         by = {one: model_of(models or self.models, one) for one in sorted({*evidence, *(others or {})})}
         policy = self.policies.of_models([by[modality] for modality in sorted(evidence)])
         row = policy.row_for(target_far)
-        means = {modality: math.fsum(llrs) / len(llrs) for modality, llrs in sorted(evidence.items())}
+        means = shares(evidence)
         used = [ModalityEvidence(modality, mean, by[modality].model_digest) for modality, mean in means.items()]
         unused = [
             ModalityEvidence(modality, None, by[modality].model_digest, status)
@@ -211,21 +210,13 @@ class Verifier:
         compared: tuple[Compared, ...] = (),
     ) -> Decision:
         """The decision on one ratio a sample, at least one not None, with the evidence of each; see :meth:`decide`."""
-        evidence: dict[Modality, list[float]] = {}
-        for sample, llr in zip(samples, llrs, strict=True):
-            if llr is not None:
-                evidence.setdefault(sample.modality, []).append(llr)
-        stated = tuple(
-            SampleEvidence(sample.modality, llr, Problem.of(result) if isinstance(result, SampleError) else None)
-            for sample, llr, result in zip(samples, llrs, acquired, strict=True)
-        )
         return self.decide(
-            evidence,
+            by_modality(samples, llrs),
             target,
             others=others,
             accept_partial=accept_partial,
             models=models,
-            samples=stated,
+            samples=stated(samples, acquired, llrs),
             compared=compared,
         )
 

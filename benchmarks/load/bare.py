@@ -5,7 +5,6 @@ empty message. Threads decode and infer, as many as ours has, so that both can u
 """
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import numpy as np
 
 from encode.bundle import open_bundle
 from encode.encoder import Encoder
+from load.child import child
 from verify.messages import read_samples
 from verify.v1 import verification_pb2 as pb
 
@@ -27,20 +27,8 @@ def bare_server(bundle: Path, *, threads: int, concurrency: int) -> Iterator[tup
 
     `threads` of one inference, `concurrency` calls at once.
     """
-    context = multiprocessing.get_context("spawn")
-    mine, its = context.Pipe()
-    process = context.Process(target=_serve, args=(bundle, threads, concurrency, its), daemon=True)
-    process.start()
-    try:
-        port = mine.recv()
-        if process.pid is None:
-            raise AssertionError("a process that has answered has an id")
-        yield f"127.0.0.1:{port}", process.pid
-    finally:
-        mine.send(None)
-        process.join(10)
-        if process.is_alive():
-            process.kill()
+    with child(_serve, bundle, threads, concurrency) as (pipe, process):
+        yield f"127.0.0.1:{pipe.recv()}", process
 
 
 def _serve(bundle: Path, threads: int, concurrency: int, pipe: Connection) -> None:

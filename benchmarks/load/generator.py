@@ -9,7 +9,6 @@ Each client has a connection of its own, as clients on machines of their own hav
 """
 
 import asyncio
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import grpc
 import numpy as np
 
+from load.child import child
 from load.outcome import Outcome
 
 _OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1))
@@ -72,17 +72,8 @@ class Generator:
 @contextmanager
 def generator() -> Iterator[Generator]:
     """A generator, while the block runs."""
-    context = multiprocessing.get_context("spawn")
-    mine, its = context.Pipe()
-    process = context.Process(target=_generate, args=(its,), daemon=True)
-    process.start()
-    try:
-        yield Generator(mine)
-    finally:
-        mine.send(None)
-        process.join(10)
-        if process.is_alive():
-            process.kill()
+    with child(_generate) as (pipe, _):
+        yield Generator(pipe)
 
 
 def _generate(pipe: Connection) -> None:

@@ -16,8 +16,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-import grpc
 import numpy as np
+from answering import answer
 from PIL import Image
 
 TOLERANCE = 0.6
@@ -60,19 +60,7 @@ def verify(data: bytes) -> bytes:
 async def serve(detect: bool, processes: int) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, prepare, (detect,)) as pool:
-        loop = asyncio.get_running_loop()
-
-        async def call(data: bytes, _: object) -> bytes:
-            return await loop.run_in_executor(pool, verify, data)
-
-        handler = grpc.unary_unary_rpc_method_handler(call)
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("rival.Service", {"Verify": handler}),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        print(port, flush=True)
-        await loop.run_in_executor(None, sys.stdin.read)
-        await server.stop(1.0)
+        await answer(pool, verify)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
-import grpc
 import numpy as np
+from answering import answer
 
 TOLERANCE = 0.363
 _mine = threading.local()
@@ -33,20 +33,8 @@ def verify(model: str, data: bytes) -> bytes:
 
 async def serve(model: str, threads: int) -> None:
     cv2.setNumThreads(1)
-    loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(threads) as pool:
-
-        async def call(data: bytes, _: object) -> bytes:
-            return await loop.run_in_executor(pool, verify, model, data)
-
-        handler = grpc.unary_unary_rpc_method_handler(call)
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("rival.Service", {"Verify": handler}),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        print(port, flush=True)
-        await loop.run_in_executor(None, sys.stdin.read)
-        await server.stop(1.0)
+        await answer(pool, verify, model)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
 
 from encode.errors import FieldInvalid, TooFewReferences
 from enroll.gaussian import LOG_2PI, VARIANCE_FLOOR, Gaussian
 from enroll.identity import IdentityModel
 from enroll.low_rank import low_rank
-from enroll.whitened import Density
+from enroll.whitened import Density, Within
 from eval.allpairs.ragged import Ragged
 
 Array = NDArray[np.float64]
@@ -123,11 +122,10 @@ class _Basis:
         self.whitening: Array = np.eye(d)
         self.log_determinant, self.least_variance = 0.0, 1.0
         if self.kind in _WHITENED:
-            within = model.within
-            prior = Gaussian.from_covariance(np.zeros(d), within)
-            self.whitening = np.asarray(np.linalg.inv(prior.factor), np.float64)
-            self.log_determinant = prior.log_determinant
-            self.least_variance = float(eigvalsh(within, subset_by_index=(0, 0))[0])
+            within = Within(model.within)
+            self.whitening = np.asarray(np.linalg.inv(within.gaussian.factor), np.float64)
+            self.log_determinant = within.gaussian.log_determinant
+            self.least_variance = within.least
 
     def features(self, embeddings: Floats) -> tuple[Floats, Array]:
         """Φ centred, float32 (N, K), and what was taken off each column, float64 (K,)."""

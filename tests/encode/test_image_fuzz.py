@@ -1,7 +1,5 @@
 """No bytes whatsoever get anything but a SampleError out of decoding and preprocessing, and no warning either."""
 
-import struct
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +11,7 @@ from PIL import Image
 from encode.errors import SampleError
 from encode.image import decode_image
 from encode.preprocessing import Preprocessing
+from fuzzing.pictures import with_right_checksums
 
 Encoded = Callable[..., bytes]
 
@@ -80,22 +79,6 @@ def valid(encoded: Encoded) -> tuple[bytes, ...]:
         b"P5\n18 20\n65535\n" + bytes(720),
         b"P2\n18 20\n255\n" + b" 7" * 360,
     )
-
-
-def with_right_checksums(data: bytes) -> bytes:
-    """A PNG's chunks with their CRCs made to fit, so that damage reaches the parsers behind the check."""
-    if not data.startswith(PNG):
-        return data
-    found, position = data[:8], 8
-    while position + 12 <= len(data):
-        length = struct.unpack_from(">I", data, position)[0]
-        end = position + 8 + length
-        if end + 4 > len(data):
-            break
-        body = data[position + 4 : end]
-        found += data[position : position + 4] + body + struct.pack(">I", zlib.crc32(body))
-        position = end + 4
-    return found + data[position:]
 
 
 @given(st.sampled_from((b"", *MAGIC)), st.binary(max_size=400))

@@ -28,8 +28,6 @@ from verify.decision import Decision, ModalityEvidence, Status, Truth
 from verify.model import Model
 from verify.verifier import Verifier
 
-_InPlace = Mapping[Modality, tuple[Template, Person]]
-
 _BELOW = 1e-3
 """Nats by which a concealed claim stays below its threshold at least."""
 
@@ -37,7 +35,9 @@ _BELOW = 1e-3
 class StandIns(Protocol):
     """What is compared with where nobody is enrolled; :class:`verify.access.decoy.Decoys` is one."""
 
-    def people(self, collection: str, person: str, modalities: Iterable[Modality]) -> _InPlace:
+    def people(
+        self, collection: str, person: str, modalities: Iterable[Modality]
+    ) -> Mapping[Modality, tuple[Template, Person]]:
         """Somebody to compare with in each of the modalities, for the work of it."""
 
     def llr(self, collection: str, person: str, modality: Modality, probe: NDArray[np.float32]) -> float:

@@ -8,11 +8,11 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import grpc
 
 from verify.client import enrollment_calls, model_calls, template_calls, verification_calls
+from verify.client.base import BaseClient
 from verify.client.batch_items import ENROLL_BATCH, VERIFY_BATCH, BatchMethod, EnrollItem, ItemResult, VerifyItem
 from verify.client.batches import Batch
 from verify.client.call import Call, Pages, serialized
-from verify.client.channel import ClientTls, Target
-from verify.settings import ClientSettings
+from verify.client.channel import Target
 from verify.status import from_rpc_error
 from verify.v1 import enrollment_pb2, verification_pb2
 
@@ -50,36 +50,14 @@ def _listed(build: Callable[_P, Pages[_Result]]) -> Callable[Concatenate["AsyncC
     return method
 
 
-class AsyncClient:
+class AsyncClient(BaseClient[grpc.aio.Channel]):
     """Calls one service from one event loop, in which it is made, each call with a deadline.
 
     Parameters and errors as of :class:`verify.client.client.Client`.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        timeout: float = 30.0,
-        token: str | None = None,
-        tls: ClientTls | None = None,
-        insecure_plaintext: bool = False,
-    ) -> None:
-        self.target = Target(address, timeout, token, tls, insecure_plaintext)
-        self.channel = self.target.open_async()
-        self._methods: dict[str, Callable[..., Any]] = {}
-
-    @classmethod
-    def of(cls, settings: ClientSettings) -> Self:
-        """The client that the settings describe."""
-        target = Target.of(settings)
-        return cls(
-            target.address,
-            timeout=target.timeout,
-            token=target.token,
-            tls=target.tls,
-            insecure_plaintext=target.insecure_plaintext,
-        )
+    def _open(self, target: Target) -> grpc.aio.Channel:
+        return target.open_async()
 
     enroll = _answered(enrollment_calls.enroll)
     get_person = _answered(enrollment_calls.get_person)
@@ -100,15 +78,8 @@ class AsyncClient:
 
     async def answer(self, call: Call[_Result]) -> _Result:
         """Make a call and await what it is answered with."""
-        method = self._methods.get(call.method)
-        if method is None:
-            method = self._methods[call.method] = self.channel.unary_unary(
-                call.method,
-                request_serializer=serialized,
-                response_deserializer=call.answer.FromString,
-            )
         try:
-            answer = await method(call.request, timeout=self.target.timeout, metadata=self.target.metadata)
+            answer = await self._method(call)(call.request, timeout=self.target.timeout, metadata=self.target.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         return call.read(answer)

@@ -17,10 +17,10 @@ import grpc
 
 from verify.client import enrollment_calls, model_calls, template_calls, verification_calls
 from verify.client.async_client import AsyncClient
+from verify.client.base import BaseClient
 from verify.client.batch_items import EnrollItem, ItemResult, VerifyItem
-from verify.client.call import Call, Pages, serialized
-from verify.client.channel import ClientTls, Target
-from verify.settings import ClientSettings
+from verify.client.call import Call, Pages
+from verify.client.channel import Target
 from verify.status import from_rpc_error
 from verify.v1 import enrollment_pb2, verification_pb2
 
@@ -55,7 +55,7 @@ def _listed(build: Callable[_P, Pages[_Result]]) -> Callable[Concatenate["Client
     return method
 
 
-class Client:
+class Client(BaseClient[grpc.Channel]):
     """Calls one service, each call with a deadline. Safe to use from several threads.
 
     Parameters
@@ -71,30 +71,8 @@ class Client:
     ConfigError : a certificate cannot be read, or a token would cross the network in the clear.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        timeout: float = 30.0,
-        token: str | None = None,
-        tls: ClientTls | None = None,
-        insecure_plaintext: bool = False,
-    ) -> None:
-        self.target = Target(address, timeout, token, tls, insecure_plaintext)
-        self.channel = self.target.open()
-        self._methods: dict[str, Callable[..., Any]] = {}
-
-    @classmethod
-    def of(cls, settings: ClientSettings) -> Self:
-        """The client that the settings describe."""
-        target = Target.of(settings)
-        return cls(
-            target.address,
-            timeout=target.timeout,
-            token=target.token,
-            tls=target.tls,
-            insecure_plaintext=target.insecure_plaintext,
-        )
+    def _open(self, target: Target) -> grpc.Channel:
+        return target.open()
 
     enroll = _answered(enrollment_calls.enroll)
     get_person = _answered(enrollment_calls.get_person)
@@ -115,15 +93,8 @@ class Client:
 
     def answer(self, call: Call[_Result]) -> _Result:
         """Make a call and wait for what it is answered with."""
-        method = self._methods.get(call.method)
-        if method is None:
-            method = self._methods[call.method] = self.channel.unary_unary(
-                call.method,
-                request_serializer=serialized,
-                response_deserializer=call.answer.FromString,
-            )
         try:
-            answer = method(call.request, timeout=self.target.timeout, metadata=self.target.metadata)
+            answer = self._method(call)(call.request, timeout=self.target.timeout, metadata=self.target.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         return call.read(answer)
@@ -175,13 +146,7 @@ class Client:
 
 async def _opened(target: Target) -> AsyncClient:
     """An awaiting client, made in the event loop that will run it."""
-    return AsyncClient(
-        target.address,
-        timeout=target.timeout,
-        token=target.token,
-        tls=target.tls,
-        insecure_plaintext=target.insecure_plaintext,
-    )
+    return AsyncClient.at(target)
 
 
 async def _ended(stream: AsyncIterator[Any], client: AsyncClient) -> None:

@@ -12,8 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from encode.errors import AddressInUse
-from verify.settings import how_to_set
+from verify.bind_errors import cannot_listen
 
 REQUEST_SECONDS = 10.0
 """For one request to arrive: who says nothing must not hold a thread for ever."""
@@ -32,11 +31,7 @@ class MetricsEndpoint:
         try:
             self._server = make_server(host, port, make_wsgi_app(registry), kind, handler_class=_Handler)
         except (OSError, OverflowError) as error:
-            raise AddressInUse(
-                f"cannot listen for metrics on {host} port {port}: it is taken, not this machine's, or not permitted",
-                field="metrics_port",
-                fix=f"stop what listens there, or {how_to_set('metrics_port')}",
-            ) from error
+            raise cannot_listen(f"for metrics on {host} port {port}", "metrics_port") from error
         self.port = int(self._server.server_port)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="countersign-metrics", daemon=True, kwargs={"poll_interval": 0.1}
