@@ -193,13 +193,24 @@ async def answer_each(
     async def work(message: _Message | Turned, ticket: int) -> None:
         written = await outcome(message)
         async with writing:
-            await context.write(written)
+            await _to_its_end(context.write(written))
         await window.leave(ticket)
 
     async with _together() as tasks:
         async for message in messages:
             ticket = await window.enter(0 if isinstance(message, Turned) else message.ByteSize())
             tasks.create_task(work(message, ticket))
+
+
+async def _to_its_end(write: Awaitable[None]) -> None:
+    """Write, and where that is cancelled, be cancelled once it is done: gRPC cannot end a call beside an open write."""
+    writing = asyncio.ensure_future(write)
+    writing.add_done_callback(_look_at)
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait({writing})
+        raise
 
 
 @asynccontextmanager

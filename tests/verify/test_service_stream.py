@@ -151,3 +151,31 @@ async def _all() -> list[int]:
             yield number
 
     return [one async for one in until(asyncio.Event(), messages())]
+
+
+def test_a_stream_ends_with_no_write_open() -> None:
+    """gRPC refuses to end a call while one of its writes is open, and the caller then waits for ever."""
+    open_writes, started = 0, asyncio.Event()
+
+    class Slow(Context):
+        async def write(self, response: pb.VerifyBatchResponse) -> None:
+            nonlocal open_writes
+            open_writes += 1
+            started.set()
+            done = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(0.02, done.set_result, None)
+            await asyncio.shield(done)  # gRPC's operation goes on, whoever waits for it
+            open_writes -= 1
+
+    async def revoked() -> AsyncIterator[pb.VerifyBatchRequest]:
+        yield pb.VerifyBatchRequest(index=0)
+        await started.wait()
+        raise PersonUnknown("no longer")
+
+    async def run() -> None:
+        counting()
+        with pytest.raises(PersonUnknown):
+            await answer_each(revoked(), Slow(), decided, pb.VerifyBatchResponse)
+        assert open_writes == 0
+
+    asyncio.run(run())
