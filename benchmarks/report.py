@@ -19,8 +19,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from verify.policy import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,11 @@ def _command(arguments: list[str]) -> str:
         elif not word.startswith("--rows="):
             words.append(word)
     return shlex.join(["python", f"benchmarks/{Path(arguments[0]).name}", *words])
+
+
+def shown(rate: "Rate") -> str:
+    """A rate in per cent with its interval: 2.31 (1.9-2.8)."""
+    return f"{100 * rate.value:.2f} ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -23,11 +23,11 @@ from eval.corpora.corpus import Corpus
 from eval.corpora.spec import open_corpus
 from eval.plans.protocol import IMPOSTOR_SAMPLES, Protocol
 from eval.run import evaluate
+from report import shown
 from train.people_split import Role
 from train.pool import open_pool
 from train.recipe import load_recipe
 from verify.model import Model, load_model
-from verify.policy import Rate
 from verify.verifier import Verifier
 
 REFERENCES = 5
@@ -71,10 +71,6 @@ def main() -> None:
             f"{name:22s} {template_bytes(model, corpus):7,d} {shown(found.skilled.eer):>20s} "
             f"{100 * found.skilled.eer_per_person.value:14.2f} {shown(found.random.eer):>20s} {skilled / first:6.2f}"
         )
-
-
-def shown(rate: Rate) -> str:
-    return f"{100 * rate.value:.2f} ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
 
 
 def policy_people(spec: str) -> Corpus:

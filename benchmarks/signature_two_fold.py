@@ -67,7 +67,10 @@ def taught(bundle: Bundle, people: Corpus) -> IdentityModel:
     hurried = embed_prepared(encoder, quickened_forgeries(prepared, seed=0), vector=vector)
     plain = bundle.manifest.identity.model_copy(update={"matching": None})
     candidate = given_candidates(plain)[0]
-    return IdentityModel(fuse(embedded, hurried, candidate, matching, seed=0).identity, candidate.background(embedded))
+    served = bundle.manifest.identity.matching
+    channels = None if served is None else served.learned
+    fused = fuse(embedded, hurried, candidate, matching, seed=0, channels=channels)
+    return IdentityModel(fused.identity, candidate.background(embedded))
 
 
 def score(model: Model, corpus: Corpus, seed: int) -> ScoreTable:

@@ -13,6 +13,7 @@ import typer
 
 from countersign.commands import (
     audit,
+    bundle,
     collection,
     db,
     demo,
@@ -96,8 +97,9 @@ app.command()(verify.verify)
 app.command()(identify.identify)
 app.add_typer(template.app, name="template")
 app.add_typer(token.app, name="token")
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(evaluate.app, name="eval")
-app.command()(train.train)
+app.add_typer(train.app, name="train")
 app.add_typer(reproduce.app, name="reproduce")
 app.command()(demo.demo)
 

@@ -195,6 +195,7 @@ def bundle_digest(manifest: Manifest, parts: Mapping[str, str]) -> str:
         embedding=manifest.embedding,
         identity=manifest.identity,
         parts=parts,
+        network=manifest.network,
     )
 
 

@@ -9,42 +9,21 @@ from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from encode.bundle import Bundle
 from encode.cpu import usable_cpus
-from encode.errors import BundleCorrupt, BundleShapeMismatch, InputError, WrongModality
-from encode.image import DEFAULT_LIMITS, ImageLimits, crop_image, decode_image
+from encode.errors import BundleShapeMismatch, InputError, WrongModality
+from encode.image import DEFAULT_LIMITS, ImageLimits, check_crop, crop_image, decode_image
 from encode.manifest import ENCODER
+from encode.network import Network
 from encode.preprocessing import Preprocessing
-from encode.runtime import ort
-from encode.sample import ImageSample, Modality, Sample, StrokesSample
+from encode.sample import CropBox, ImageSample, Modality, Sample, StrokesSample
 from encode.stroke_preprocessing import StrokePreprocessing
 from encode.strokes import DEFAULT_STROKE_LIMITS, StrokeLimits, read_strokes
 
 MAX_BATCH = 256
 """Rows sent to the network at once; larger requests are cut into pieces, which bounds memory."""
-
-
-# What runs the network, most wanted first; the `gpu` extra brings the first, and without a device it falls back.
-_PREFERENCE = ("CUDAExecutionProvider", "CPUExecutionProvider")
-
-
-def _providers() -> list[str]:
-    available = ort.get_available_providers()
-    return [name for name in _PREFERENCE if name in available]
-
-
-def _session(bundle: Bundle, threads: int) -> "ort.InferenceSession":
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Spinning threads burn the quota of a container that shares its processors.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(bundle.encoder, options, providers=_providers())
-    except Exception as error:  # ONNX Runtime has a class for every way to be damaged
-        raise BundleCorrupt("not a network that ONNX Runtime can load", field=ENCODER) from error
 
 
 class Encoder:
@@ -55,6 +34,10 @@ class Encoder:
     bundle : an opened bundle.
     threads : intra-op threads; by default as many processors as the process may use.
     limits, stroke_limits : caps on each encoded image, and on each list of strokes.
+
+    Attributes
+    ----------
+    shape : of one prepared input, (C, H, W) or (C, T).
     """
 
     def __init__(
@@ -71,12 +54,11 @@ class Encoder:
         self.embedding_size: int = bundle.manifest.embedding.size
         self.model_digest: str = bundle.model_digest
         self._preprocessing = bundle.preprocessing
+        self.shape: tuple[int, ...] = bundle.preprocessing.shape
         self._limits = limits
         self._stroke_limits = stroke_limits
-        self._session = _session(bundle, self.threads)
-        # Asked of the session, not of the installed package: a GPU build runs on the processor where there is no GPU.
-        self.providers: tuple[str, ...] = tuple(self._session.get_providers())
-        self._input = self._session.get_inputs()[0].name
+        self._network = Network(bundle.encoder, bundle.manifest.network, self.threads)
+        self.providers: tuple[str, ...] = self._network.providers
         self._check_shapes()
 
     def on_one_thread(self) -> "Encoder":
@@ -90,7 +72,7 @@ class Encoder:
         # A copy: the network was checked when this one was made.
         narrow = copy(self)
         narrow.threads = 1
-        narrow._session = _session(self._bundle, 1)
+        narrow._network = Network(self._bundle.encoder, self._bundle.manifest.network, 1)
         return narrow
 
     def prepare(self, sample: Sample) -> NDArray[np.float32]:
@@ -105,7 +87,7 @@ class Encoder:
             if isinstance(sample, ImageSample) and isinstance(preprocessing, Preprocessing):
                 image = decode_image(sample.data, self._limits)
                 if sample.crop is not None:
-                    image = crop_image(image, sample.crop, self._limits)
+                    image = self._cropped(image, sample.crop)
                 return preprocessing(image)
         form = "strokes" if isinstance(preprocessing, StrokePreprocessing) else "images"
         raise WrongModality(
@@ -115,14 +97,19 @@ class Encoder:
         )
 
     def embed_prepared(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Prepared inputs float32 (N, C, H, W) or (N, C, T) → embeddings float32 (N, D)."""
+        """Prepared inputs float32 (N, C, H, W) or (N, C, T) → embeddings float32 (N, D).
+
+        Raises BundleShapeMismatch if the network puts out anything but one row of D values for each.
+        """
         if len(inputs) == 0:
             return np.empty((0, self.embedding_size), np.float32)
-        pieces = [
-            self._session.run(None, {self._input: inputs[start : start + MAX_BATCH]})[0]
-            for start in range(0, len(inputs), MAX_BATCH)
-        ]
-        embeddings: NDArray[np.float32] = np.concatenate(pieces).astype(np.float32, copy=False)
+        pieces = [self._network.run(inputs[start : start + MAX_BATCH]) for start in range(0, len(inputs), MAX_BATCH)]
+        embeddings: NDArray[np.float32] = np.concatenate(pieces)
+        # How many rows come out may follow from what is in them: those of one call would then answer for another's.
+        if embeddings.shape != (len(inputs), self.embedding_size):
+            raise BundleShapeMismatch(
+                f"the network puts out shape {embeddings.shape} for a batch of {len(inputs)}", field=ENCODER
+            )
         return embeddings
 
     def embed(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
@@ -137,18 +124,19 @@ class Encoder:
             return np.empty((0, self.embedding_size), np.float32)
         return self.embed_prepared(np.stack(prepared))
 
+    def _cropped(self, image: Image.Image, box: CropBox) -> Image.Image:
+        """What the model sees of `image`: the box, or with a margin more. Raises as `encode.image.check_crop`."""
+        check_crop(image, box, self._limits)
+        margin = self._preprocessing.margin if isinstance(self._preprocessing, Preprocessing) else None
+        return crop_image(image, box if margin is None else margin.around(box, image), self._limits)
+
     def _check_shapes(self) -> None:
         """Run blank inputs, so that a network of other sizes is refused at loading, not at the first request."""
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise BundleShapeMismatch(
-                f"the network has {len(inputs)} inputs and {len(outputs)} outputs, one of each is needed", field=ENCODER
-            )
         for batch in (1, 2):  # both, or a network exported for one batch size would pass
             blank = np.zeros((batch, *self._preprocessing.shape), np.float32)
             try:
-                found = np.shape(self._session.run(None, {self._input: blank})[0])
-            except Exception as error:  # as above
+                found = self._network.run(blank).shape
+            except Exception as error:  # ONNX Runtime has a class for every way not to fit
                 raise BundleShapeMismatch(
                     f"the network does not take a batch of {batch} inputs of shape {self._preprocessing.shape}",
                     field=ENCODER,

@@ -1,8 +1,8 @@
 """manifest.json: everything a reader must know of a sealed bundle, as data.
 
 `model_digest` is what a template and a policy are bound to: SHA-256 over the canonical JSON of all that decides a score
-(encoder, background, preprocessing, embedding size, identity model). The card and the policy can be rewritten without
-changing it; the encoder cannot.
+(encoder and how it is wrapped, background, preprocessing, embedding size, identity model). The card and the policy can
+be rewritten without changing it; the encoder cannot.
 """
 
 import hashlib
@@ -58,6 +58,23 @@ class EmbeddingSpec(_Part):
         return self.size if self.vector is None else self.vector
 
 
+class NetworkSpec(_Part):
+    """How the encoder wraps a network that was exported elsewhere, whose file is run unchanged.
+
+    Parameters
+    ----------
+    layout : of what it reads; "NHWC" has the channels last, of strokes (N, T, C).
+    output : which of the graph's outputs is the embedding; None where there is one.
+    normalise : whether to divide its rows by their Euclidean norm.
+    one_by_one : whether the graph takes a batch of exactly one.
+    """
+
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    output: str | None = None
+    normalise: bool = False
+    one_by_one: bool = False
+
+
 class CalibrationSpec(_Part):
     """Affine map from raw log-density ratio to natural-log likelihood ratio: llr = scale · raw + offset."""
 
@@ -78,11 +95,13 @@ class MatchingSpec(_Part):
     channels : what the rows of the trace hold, in order.
     lone_spread : feature set → mean log (spread / length) over training people, which stands in for the spread of a
         person with one reference; without it a person needs two.
+    learned : channels of the network's own frames, which follow the trace, one frame for every two points of it.
     """
 
     weights: Annotated[dict[str, float], Field(min_length=1)]
     channels: tuple[str, ...] = TRACE_CHANNELS
     lone_spread: dict[str, float] = {}
+    learned: Annotated[int, Field(ge=1, le=256)] | None = None
 
     @model_validator(mode="after")
     def _channels_suffice(self) -> Self:
@@ -151,6 +170,8 @@ class Manifest(_Part):
     corpora: list[CorpusUse]
     recipe: dict[str, Any]
     parts: dict[str, Digest]
+    # None for a network that reads (N, C, H, W) or (N, C, T) and puts out embeddings and nothing else.
+    network: NetworkSpec | None = None
     # Of the manifest itself; None until it is sealed.
     manifest_digest: Digest | None = None
 
@@ -181,6 +202,7 @@ def model_digest(
     embedding: EmbeddingSpec,
     identity: IdentitySpec,
     parts: Mapping[str, str],
+    network: NetworkSpec | None = None,
 ) -> str:
     """The digest templates and policies are bound to: 64 hex digits."""
     deciding = {
@@ -191,4 +213,6 @@ def model_digest(
         "encoder": parts[ENCODER],
         "background": parts[BACKGROUND],
     }
+    if network is not None:
+        deciding["network"] = network.model_dump(mode="json")
     return sha256_hex(canonical_json(deciding))

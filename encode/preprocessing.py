@@ -8,18 +8,21 @@ A bundle says what its encoder wants to see, for example::
 
 Steps before `scale` map image to image; `scale` ends the list and makes the array float32 (C, H, W), so that an aligned
 112 x 112 colour crop for a foreign encoder is another list, not other code. Training and serving both run this module.
-Pen strokes have :mod:`encode.stroke_preprocessing`.
+`margin` alone comes before the crop: it says how much more than the crop box the encoder sees. How the array is laid
+out for a network of another maker is :class:`encode.manifest.NetworkSpec`. Pen strokes have
+:mod:`encode.stroke_preprocessing`.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pydantic import Field, TypeAdapter
+from pydantic import Field, SerializerFunctionWrapHandler, TypeAdapter, model_serializer
 
 from encode.errors import BundleCorrupt
+from encode.sample import CropBox
 from encode.step import Step, parse_steps
 
 _FILTERS = {
@@ -31,6 +34,26 @@ _FILTERS = {
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class Margin(Step):
+    """See more than the crop box: each side moves out by `share` of the box's own width or height.
+
+    What would lie outside of the image is left out; a sample without a crop box is seen as it is.
+    """
+
+    step: Literal["margin"] = "margin"
+    share: Fraction
+
+    def around(self, box: CropBox, image: Image.Image) -> CropBox:
+        """`box`, which lies within the upright image, widened and within it still."""
+        across, down = round(self.share * (box.right - box.left)), round(self.share * (box.bottom - box.top))
+        return CropBox(
+            left=max(0, box.left - across),
+            top=max(0, box.top - down),
+            right=min(image.width, box.right + across),
+            bottom=min(image.height, box.bottom + down),
+        )
 
 
 class Colour(Step):
@@ -100,18 +123,28 @@ class Equalize(Step):
 
 
 class Scale(Step):
-    """uint8 → float32: (x/255 − mean)/std per channel; or, with `per_image`, each image to mean 0 and std 1."""
+    """uint8 → float32: (x·white/255 − mean)/std per channel; or, with `per_image`, each image to mean 0 and std 1.
+
+    `white` is what full white counts, and so the unit of mean and std: 1, or 255 for networks that were trained on
+    bytes, which then see exactly those.
+    """
 
     step: Literal["scale"] = "scale"
     mean: tuple[float, ...] = (0.0,)
     std: tuple[Annotated[float, Field(gt=0.0)], ...] = (1.0,)
     per_image: bool = False
+    white: Literal[1, 255] = 1
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A white of 1 is not written: there was no other once, and manifests keep their digests."""
+        return {name: value for name, value in serialize(self).items() if (name, value) != ("white", 1)}
 
     def array(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """pixels (C, H, W) in [0, 1] → float32 (C, H, W)."""
+        """pixels (C, H, W) in [0, white] → float32 (C, H, W)."""
         if self.per_image:
             # The floor keeps a uniform image finite: it becomes zeros.
-            floor = np.float32(1.0 / 255.0)
+            floor = np.float32(self.white / 255.0)
             centred: NDArray[np.float32] = (pixels - pixels.mean()) / np.maximum(pixels.std(), floor)
             return centred
         mean = np.asarray(self.mean, np.float32)[:, None, None]
@@ -121,16 +154,17 @@ class Scale(Step):
 
 
 ImageStep = Colour | CentreCrop | Fit | Resize | Equalize
-_AnyStep = Annotated[ImageStep | Scale, Field(discriminator="step")]
-_STEPS: TypeAdapter[list[ImageStep | Scale]] = TypeAdapter(list[_AnyStep])
+_AnyStep = Annotated[Margin | ImageStep | Scale, Field(discriminator="step")]
+_STEPS: TypeAdapter[list[Margin | ImageStep | Scale]] = TypeAdapter(list[_AnyStep])
 
 
 class Preprocessing:
-    """A validated list of steps: one `colour`, one `resize` behind it, and `scale` last.
+    """A validated list of steps: one `colour`, one `resize` behind it, and `scale` last; `margin`, if any, first.
 
     Attributes
     ----------
     shape : (C, H, W) of what comes out.
+    margin : what is seen around a crop box; None for the box alone.
     """
 
     def __init__(self, steps: Sequence[object]) -> None:
@@ -147,7 +181,10 @@ class Preprocessing:
         if {"resize", "equalize"} & set(names[: names.index("colour")]):
             # Palettes and 16-bit grey do not resample or equalize as what they show.
             raise BundleCorrupt("`colour` must come before `resize` and `equalize`", field="preprocessing.colour")
-        self.steps: list[ImageStep] = [step for step in parsed[:-1] if not isinstance(step, Scale)]
+        if "margin" in names[1:]:
+            raise BundleCorrupt("`margin` may only be the first step", field="preprocessing.margin")
+        self.margin = parsed[0] if isinstance(parsed[0], Margin) else None
+        self.steps: list[ImageStep] = [step for step in parsed[:-1] if not isinstance(step, Margin | Scale)]
         self.scale = scale
         self.colour = next(step for step in self.steps if isinstance(step, Colour))
         size = next(step for step in self.steps if isinstance(step, Resize))
@@ -160,7 +197,8 @@ class Preprocessing:
 
     def describe(self) -> list[dict[str, object]]:
         """The steps as the manifest writes them."""
-        return [step.model_dump(mode="json") for step in (*self.steps, self.scale)]
+        steps = (*([] if self.margin is None else [self.margin]), *self.steps, self.scale)
+        return [step.model_dump(mode="json") for step in steps]
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Upright PIL image → uint8 (C, H, W), everything but the final scaling."""
@@ -174,4 +212,5 @@ class Preprocessing:
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """Upright PIL image → float32 (C, H, W), contiguous, ready for the encoder."""
-        return np.ascontiguousarray(self.scale.array(self.pixels(image).astype(np.float32) / np.float32(255.0)))
+        unit = np.float32(255.0 / self.scale.white)
+        return np.ascontiguousarray(self.scale.array(self.pixels(image).astype(np.float32) / unit))

@@ -11,6 +11,9 @@ standard deviations, the feature sets are
 
 each but the last followed by z(pressure), which enters a comparison only where both sides measured it. None depends on
 the unit, the place or the size of the writing; only `velocity` keeps the proportion of its two directions.
+
+Where a bundle's encoder puts out frames of its own, one for every two points, they are a further set, `learned`, taken
+as they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,10 +74,31 @@ SETS: Mapping[str, Callable[[Motion], Array]] = {
 }
 """Name of a feature set → its features without pressure, float64 (n, F)."""
 
+LEARNED = "learned"
+"""Name of the set of the encoder's own frames."""
+
 _LEAST = 1e-3
 """Least length, in sizes of the signature, whose logarithm is taken."""
 
 _NEVER_PRESSURE = frozenset({"acceleration"})
+
+
+@dataclass(frozen=True)
+class LearnedFrames:
+    """The encoder's own frames of N signatures.
+
+    Attributes
+    ----------
+    features : float64 (N, n, C), zero behind a signature's end.
+    lengths : int64 (N,), frames of each signature.
+    """
+
+    features: Array
+    lengths: NDArray[np.int64]
+
+    def rows(self, chosen: NDArray[np.int64]) -> "LearnedFrames":
+        """The frames of these indices alone."""
+        return LearnedFrames(self.features[chosen], self.lengths[chosen])
 
 
 @dataclass(frozen=True)
@@ -83,12 +107,13 @@ class Frames:
 
     Attributes
     ----------
-    sets : names of the S feature sets.
-    features : float64 (N, S, n, F), zero beyond a set's channels and a signature's points; the last channel is
-        z(pressure).
+    sets : names of the S feature sets; `learned`, if it is one of them, is the last.
+    features : float64 (N, S, n, F) of the sets but `learned`, zero beyond a set's channels and a signature's points;
+        the last channel is z(pressure).
     lengths : int64 (N,), points of each signature.
     measured : bool (N,), whether the device measured pressure.
     traces : channel → float64 (N, T), as the rows gave them.
+    learned : the encoder's own frames, or None.
     """
 
     sets: tuple[str, ...]
@@ -96,6 +121,7 @@ class Frames:
     lengths: NDArray[np.int64]
     measured: NDArray[np.bool_]
     traces: Mapping[str, Array]
+    learned: "LearnedFrames | None" = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -121,6 +147,7 @@ class Frames:
             self.lengths[chosen],
             self.measured[chosen],
             {name: trace[chosen] for name, trace in self.traces.items()},
+            None if self.learned is None else self.learned.rows(chosen),
         )
 
 
@@ -141,38 +168,61 @@ def _aspect(x: Array, y: Array) -> float:
     return float(np.log(max(width, _LEAST) / max(height, _LEAST)))
 
 
-def prepare_frames(rows: Array, channels: Sequence[str], sets: Sequence[str], *, field: str) -> Frames:
+def prepare_frames(
+    rows: Array, channels: Sequence[str], sets: Sequence[str], *, field: str, learned: int | None = None
+) -> Frames:
     """Rows of flattened traces, float64 (N, C·T) with C = len(channels), → their frames.
 
-    Points where the mask is above ½ count, in order. A pressure that never changes counts as not measured.
+    Points where the mask is above ½ count, in order. A pressure that never changes counts as not measured. With
+    `learned`, so many channels of T/2 frames of the encoder's own follow the trace, (N, C·T + learned·T/2); a frame
+    counts where one of its two points does. They are a set of the frames if `sets` names it.
 
     Raises
     ------
     FieldInvalid : the rows do not divide into the channels, a value is not finite, or a trace has no point; `field`
         names the input at fault.
     """
-    if rows.ndim != 2 or rows.shape[1] == 0 or rows.shape[1] % len(channels):
+    # A learned channel has one value for two points.
+    twice = 2 * len(channels) + (learned or 0)
+    whole = twice if learned is None else 2 * twice
+    if rows.ndim != 2 or rows.shape[1] == 0 or 2 * rows.shape[1] % whole:
         raise FieldInvalid(f"rows of {len(channels)} channels expected, got shape {rows.shape}", field=field)
     if not np.isfinite(rows).all():
         raise FieldInvalid("a trace holds values that are not finite", field=field)
-    split = rows.reshape(len(rows), len(channels), rows.shape[1] // len(channels))
+    points = 2 * rows.shape[1] // twice
+    end = len(channels) * points
+    split = rows[:, :end].reshape(len(rows), len(channels), points)
     traces = {name: split[:, index] for index, name in enumerate(channels)}
     present = traces["mask"] > 0.5
     lengths = present.sum(1)
     if not lengths.all():
         raise FieldInvalid("a trace has no point", field=field)
-    prepared = [_features(traces, row, mask, sets) for row, mask in enumerate(present)]
+    plain = tuple(name for name in sets if name != LEARNED)
+    prepared = [_features(traces, row, mask, plain) for row, mask in enumerate(present)]
     width = 1 + max((part.shape[1] for parts, _ in prepared for part in parts), default=0)
-    features = np.zeros((len(rows), len(sets), int(lengths.max(initial=1)), width))
+    features = np.zeros((len(rows), len(plain), int(lengths.max(initial=1)), width))
     measured = np.zeros(len(rows), np.bool_)
     for row, (parts, pressure) in enumerate(prepared):
         measured[row] = pressure.any()
         features[row, :, : lengths[row], -1] = pressure
-        for index, (name, part) in enumerate(zip(sets, parts, strict=True)):
+        for index, (name, part) in enumerate(zip(plain, parts, strict=True)):
             features[row, index, : len(part), : part.shape[1]] = part
             if name in _NEVER_PRESSURE:
                 features[row, index, :, -1] = 0.0
-    return Frames(tuple(sets), features, lengths, measured, traces)
+    if learned is None or LEARNED not in sets:
+        return Frames(plain, features, lengths, measured, traces)
+    own = _learned_frames(rows[:, end:].reshape(len(rows), learned, points // 2), present)
+    return Frames((*plain, LEARNED), features, lengths, measured, traces, own)
+
+
+def _learned_frames(frames: Array, present: NDArray[np.bool_]) -> LearnedFrames:
+    """Frames (N, C, T/2) whose points are (N, T), those present moved to the front."""
+    counted = present[:, ::2] | present[:, 1::2]
+    lengths = counted.sum(1)
+    features = np.zeros((len(frames), int(lengths.max(initial=1)), frames.shape[1]))
+    for row, (found, here) in enumerate(zip(frames, counted, strict=True)):
+        features[row, : lengths[row]] = found[:, here].T
+    return LearnedFrames(features, lengths)
 
 
 def frame_distances(
@@ -183,14 +233,20 @@ def frame_distances(
     With `pressure` its channel counts; leave it out unless both sides of every pair measured it.
     """
     chosen = slice(None) if pressure else slice(None, -1)
-    sets = len(a.sets)
-    distances = np.empty((len(pairs[0]), sets))
+    sets = a.features.shape[1]
+    distances = np.empty((len(pairs[0]), len(a.sets)))
     group = max(1, _PAIRS_AT_ONCE // max(1, sets))
     for start in range(0, len(distances), group):
         i, j = (side[start : start + group] for side in pairs)
-        left, right = (_flat(one.features[rows][..., chosen]) for one, rows in ((a, i), (b, j)))
-        found = dtw_distances(left, right, np.repeat(a.lengths[i], sets), np.repeat(b.lengths[j], sets))
-        distances[start : start + group] = found.reshape(-1, sets)
+        if sets:
+            left, right = (_flat(one.features[rows][..., chosen]) for one, rows in ((a, i), (b, j)))
+            found = dtw_distances(left, right, np.repeat(a.lengths[i], sets), np.repeat(b.lengths[j], sets))
+            distances[start : start + group, :sets] = found.reshape(-1, sets)
+        if a.learned is not None and b.learned is not None:
+            one, other = a.learned.rows(i), b.learned.rows(j)
+            distances[start : start + group, sets] = dtw_distances(
+                one.features, other.features, one.lengths, other.lengths
+            )
     return distances
 
 

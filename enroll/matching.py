@@ -14,6 +14,7 @@ r in that set, and R references:
     length_change    | log (points of the probe / mean points of the references) |
     path_change      | log of the pen's way, in sizes of the signature, minus its mean over the references |
     aspect_change    | log (width / height) minus its mean over the references |
+    learned.…        the same of the encoder's own frames (`enroll.frames`), where the bundle has them
     embedding.log_mean, embedding.log_min, embedding.log_spread
                      the same of Euclidean distances between the embeddings, as if they were one more feature set
     gaussian         log p(x | person) − log p(x | everyone else) of the embeddings
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 
 from encode.errors import BundleCorrupt
 from encode.manifest import MatchingSpec
-from enroll.frames import SETS, Frames, frame_distances, prepare_frames
+from enroll.frames import LEARNED, SETS, Frames, frame_distances, prepare_frames
 from enroll.gaussian import Gaussian
 from enroll.person import Person
 
@@ -198,7 +199,7 @@ PARTS: Mapping[str, Callable[[Comparison], Array]] = {
 def part_names() -> tuple[str, ...]:
     """Every name that a bundle's weights may use."""
     embedded = (f"{EMBEDDING}.{part}" for part in EMBEDDING_PARTS)
-    return (*PARTS, *embedded, *(f"{name}.{part}" for name in SETS for part in SET_PARTS))
+    return (*PARTS, *embedded, *(f"{name}.{part}" for name in (*SETS, LEARNED) for part in SET_PARTS))
 
 
 def spread_key(name: str, pressure: bool) -> str:
@@ -216,7 +217,10 @@ class Matcher:
         self.spec = spec
         if unknown := sorted(set(spec.weights) - set(part_names())):
             raise BundleCorrupt(f"there is no part {unknown[0]!r} to weigh", field="manifest.json:identity.matching")
-        self.sets = tuple(name for name in SETS if any(part.startswith(f"{name}.") for part in spec.weights))
+        named = {part.partition(".")[0] for part in spec.weights}
+        if LEARNED in named and spec.learned is None:
+            raise BundleCorrupt("there are no learned frames to weigh", field="manifest.json:identity.matching")
+        self.sets = tuple(name for name in (*SETS, LEARNED) if name in named)
         spreads = [name for name in self.sets if f"{name}.log_spread" in spec.weights]
         needed = {spread_key(name, pressure) for name in spreads for pressure in (False, True)}
         if f"{EMBEDDING}.log_spread" in spec.weights:
@@ -226,8 +230,9 @@ class Matcher:
         """Fewest references that can be matched: two, unless the bundle says what stands in for a spread."""
 
     def prepare(self, traces: Array, *, field: str) -> Frames:
-        """Flattened traces, float64 (N, C·T), → frames. Raises FieldInvalid naming `field`."""
-        return prepare_frames(traces, self.spec.channels, self.sets, field=field)
+        """Flattened traces and the learned frames behind them, float64 (N, ·), → frames. Raises FieldInvalid naming
+        `field`."""
+        return prepare_frames(traces, self.spec.channels, self.sets, field=field, learned=self.spec.learned)
 
     def parts(self, person: Person, probes: Frames, vectors: Array, background: Gaussian) -> dict[str, Array]:
         """Every weighted part, float64 (N,) each; `vectors` and `background` as in :class:`Comparison`."""

@@ -4,6 +4,7 @@ Model cards follow Mitchell et al. 2019: what it is, what it was trained on, how
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from encode.manifest import Manifest
 from encode.sample import Modality
@@ -13,25 +14,29 @@ from train.identity_choice import REFERENCES, Measured
 from verify.policy import Policy
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where an encoder comes from, in Markdown: what it is, how people were divided, and how it was made."""
+
+    summary: str
+    people: str
+    making: str
+
+
 def write_card(
     manifest: Manifest,
-    shape: tuple[int, ...],
+    origin: Origin,
     *,
-    parameters: int,
-    steps: int,
-    best_step: int,
-    development_eer: float,
-    parity: float,
     identities: Sequence[Measured],
     fused: Fused | None = None,
     policy: Policy | None,
 ) -> str:
-    """The card as Markdown; `shape` is that of the encoder's input, (C, H, W) of an image or (C, T) of strokes."""
+    """The card as Markdown."""
     sections = [
         f"# Model card: {manifest.name}",
-        _summary(manifest, shape, parameters),
-        _corpora(manifest),
-        _training(manifest, steps, best_step, development_eer, parity),
+        origin.summary,
+        _corpora(manifest, origin.people),
+        origin.making,
         _identity(manifest, identities),
         *([] if fused is None else [_matching(manifest, fused)]),
         _policy(policy),
@@ -40,52 +45,19 @@ def write_card(
     return "\n\n".join(sections) + "\n"
 
 
-def _summary(manifest: Manifest, shape: tuple[int, ...], parameters: int) -> str:
+def seen(shape: tuple[int, ...]) -> str:
+    """In words, an encoder's input: (C, H, W) of an image or (C, T) of strokes."""
     match shape:
         case (channels, height, width):
-            seen = f"{height} x {width} {'grey' if channels == 1 else 'colour'}"
+            return f"{height} x {width} {'grey' if channels == 1 else 'colour'}"
         case _:
-            seen = f"{shape[0]} features x {shape[1]} points in time"
-    return (
-        f"A {manifest.modality.value} encoder: {parameters:,} trained parameters, input {seen}, "
-        f"embedding of {manifest.embedding.vector_size} values. Trained on {manifest.created}.\n\n"
-        "Intended use: research on, and evaluation of, self-hosted verification. **Research use only**: the corpora "
-        "below are published for research, and so are weights trained on them."
-    )
+            return f"{shape[0]} features x {shape[1]} points in time"
 
 
-def _corpora(manifest: Manifest) -> str:
+def _corpora(manifest: Manifest, people: str) -> str:
     lines = ["## Corpora", "", "| corpus | role | people | samples | terms |", "|---|---|---|---|---|"]
     lines += [f"| {use.name} | {use.role} | {use.people} | {use.samples} | {use.terms} |" for use in manifest.corpora]
-    lines += [
-        "",
-        "People are divided by a fixed hash of their name: the network never saw a development person. Development "
-        "people fit the background and the calibration, stop the training, and (others of them) set the thresholds.",
-    ]
-    return "\n".join(lines)
-
-
-def _training(manifest: Manifest, steps: int, best_step: int, eer: float, parity: float) -> str:
-    mirrored = "; it is of the network before mirror images are averaged in" if manifest.recipe.get("mirror") else ""
-    compared = (
-        "a genuine signature with another one or a forgery"
-        if manifest.modality is Modality.SIGNATURE
-        else "single samples"
-    )
-    terms = ", ".join(f"{term['kind']} (weight {term['weight']:g})" for term in manifest.recipe["losses"])
-    if manifest.recipe["episodes"]:
-        parts = manifest.recipe["episode_weights"]
-        terms = ", ".join(f"{name} (weight {parts[name]:g})" for name in ("warping", "embedding", "supcon"))
-    form = manifest.name.removeprefix(manifest.recipe["name"])
-    if form:
-        terms += f"; its form `{form.removeprefix('-')}`, with a projection fitted on background people"
-    return (
-        "## Training\n\n"
-        f"Recipe `{manifest.recipe['name']}`, seed {manifest.recipe['seed']}: {terms}; {steps} steps, averaged weights "
-        f"of step {best_step}, where the EER over all pairs of {compared} of background people was {eer:.2%} "
-        f"(early stopping watched this figure, so it is optimistic{mirrored}). The ONNX file differs from the trained "
-        f"network by at most {parity:.1e} at batches of 1, 2 and 64."
-    )
+    return "\n".join([*lines, "", people])
 
 
 def _identity(manifest: Manifest, identities: Sequence[Measured]) -> str:

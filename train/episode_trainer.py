@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from encode.errors import TrainingError
-from encode.pen_frames import unpadded
 from train.episodes import EpisodeConfig, EpisodeSampler, Writer
 from train.loop import Trained, Trainer
 from train.losses.episode import EpisodeObjective
 from train.networks.pen_residual import PenMembers, PenResidualEncoder
-from train.pen_variation import Trace
+from train.pen_set import traces_of
 from train.people_split import share_of
 from train.recipe import Recipe
 from train.strokes import StrokeSet
@@ -73,10 +72,12 @@ def train_members(
     background: StrokeSet,
     work: Path,
     report: Callable[[int, int, dict[str, float]], None],
+    first: Callable[[Recipe, Path], Mapping[str, Tensor] | None] = lambda member, folder: None,
 ) -> Trained:
     """Train (or continue) the recipe's members one after another, each in a folder of its own, and put them together.
 
-    The development figures are those of the mean member.
+    `first` tells the weights that a member begins from, None for random ones. The development figures are those of the
+    mean member.
     """
     found: list[Trained] = []
     for number in range(recipe.members):
@@ -85,7 +86,9 @@ def train_members(
             report(before * steps + step, recipe.members * steps, losses)
 
         member = dataclasses.replace(recipe, seed=recipe.seed + number)
-        found.append(EpisodeTrainer(member, training, background, work / f"member-{number}", told).run())
+        trainer = Trainer if recipe.episodes is None else EpisodeTrainer
+        folder = work / f"member-{number}"
+        found.append(trainer(member, training, background, folder, told, initial=first(member, folder)).run())
     return Trained(
         network=PenMembers([cast(PenResidualEncoder, one.network) for one in found]).eval(),
         best_step=found[0].best_step,
@@ -109,11 +112,6 @@ def embed_by_length(
         learned.append(functional.pad(found.float(), (0, frames.shape[2] // 2 - found.shape[2])))
     back = torch.argsort(order)
     return torch.cat(embeddings)[back], torch.cat(learned)[back]
-
-
-def traces_of(strokes: StrokeSet) -> list[Trace]:
-    """The frames of every signature without padding, float64 (4, n)."""
-    return [unpadded(frames) for frames in strokes.views[:, 0].numpy()]
 
 
 def writers_of(strokes: StrokeSet, shares: Mapping[str, float]) -> list[Writer]:

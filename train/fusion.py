@@ -1,19 +1,21 @@
-"""How frame matching and the embedding are weighed: logistic regression on background people, and one share by design.
+"""How frame matching and the network are weighed: logistic regression on background people, and shares by design.
 
-    raw = w · (parts of the warping) + share · v · (parts of the embedding)
+    raw = w · (parts of the warping) + learned · u · (parts of learned frames) + share · v · (parts of the embedding)
 
-w is fitted by ridge logistic regression of genuine against impostor on the parts of the warping alone, v on those of
-the embeddings' distances alone. Both logits are then log-odds of their own, and the embedding enters with a fixed
-`share` below 1: the network was trained on the corpora that the weights would be fitted on, so a joint fit would trust
-it more than other tablets and other forgers justify, where the warping, which was never trained, does not know one from
-the other.
+w is fitted by ridge logistic regression of genuine against impostor on the parts of the warping alone, u on those of
+the network's own frames, warped, v on those of the embeddings' distances alone. All logits are then log-odds of their
+own, and those of the network enter with fixed shares: it was trained on the corpora that the weights would be fitted
+on, so a joint fit would trust it more than other tablets and other forgers justify, where the warping of plain
+features, which was never trained, does not know one from the other.
 
-Impostors are real forgeries, the same made as quick as the writer (`train.pen_variation.quickened`), and other people.
-Everybody is scored under a background of the other corpora, as in `train.identity_choice`.
+Half of the trials may be of signatures whose pressure was taken away (`unpressed`), as tablets give them that measure
+none. Impostors are real forgeries, the same made as quick as the writer
+(`train.pen_variation.quickened`), and other people. Everybody is scored under a background of the other corpora, as in
+`train.identity_choice`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,8 @@ from sklearn.linear_model import LogisticRegression
 
 from encode.errors import TrainingError
 from encode.manifest import CalibrationSpec, IdentitySpec, MatchingSpec
-from encode.pen_frames import normalised_path, padded, unpadded
-from enroll.frames import SETS
+from encode.pen_frames import CHANNELS, normalised_path, padded, unpadded
+from enroll.frames import LEARNED, SETS
 from enroll.identity import IdentityModel
 from enroll.matching import EMBEDDING, lone_spread, part_names
 from train.calibration import fit_calibration
@@ -41,6 +43,8 @@ RIDGE = 0.1
 """Inverse strength of the ridge, in scikit-learn's sense, on standardised parts and weights that add up to people."""
 _WEIGHED = ("log_mean", "log_min", "log_spread")
 _EMBEDDED = tuple(f"{EMBEDDING}.{part}" for part in _WEIGHED)
+_LEARNED = (*(f"{LEARNED}.{part}" for part in _WEIGHED), "log_length")
+"""Parts of the network's; the length, which stands beside the plain features' distances too, adds to its weight."""
 
 
 @dataclass(frozen=True)
@@ -64,26 +68,45 @@ class Fused:
 
 @dataclass(frozen=True)
 class Matching:
-    """What of a comparison is weighed: the embedding's log-odds by `share`, parts of these feature sets, and more."""
+    """What of a comparison is weighed: the embedding's log-odds by `share`, those of the network's frames by `learned`
+    (0: rows do not hold them), parts of these feature sets, and more; with `unpressed` every trial counts once more
+    with the pressure taken away."""
 
     share: float = 0.3
     sets: tuple[str, ...] = tuple(SETS)
     parts: tuple[str, ...] = ()
+    learned: float = 0.0
+    unpressed: bool = False
 
     def __post_init__(self) -> None:
         # ValueError: the recipe's validation names the key.
         if not 0.0 <= self.share <= 1.0 or not self.sets:
             raise ValueError("share must be 0 … 1, and at least one feature set named")
+        if not 0.0 <= self.learned <= 1.0:
+            raise ValueError("learned must be 0 … 1")
+        if LEARNED in self.sets:
+            raise ValueError("the learned frames are weighed by their share, learned, and are no set of sets")
         if unknown := sorted(set(self.unweighted().weights) - set(part_names())):
             raise ValueError(f"there is no part {unknown[0]!r}")
 
-    def unweighted(self) -> MatchingSpec:
-        """Every part at 1."""
+    def unweighted(self, channels: int | None = None) -> MatchingSpec:
+        """Every part at 1; `channels` of learned frames, None where rows do not hold them."""
         names = [f"{name}.{part}" for name in self.sets for part in _WEIGHED]
-        return MatchingSpec(weights=dict.fromkeys(["log_length", *self.parts, *names, *_EMBEDDED], 1.0))
+        own = () if channels is None else _LEARNED
+        every = ["log_length", *self.parts, *names, *own, *_EMBEDDED]
+        return MatchingSpec(weights=dict.fromkeys(every, 1.0), learned=channels)
 
 
-def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: Matching, *, seed: int) -> Fused:
+def fuse(
+    embedded: Embedded,
+    hurried: Embedded,
+    candidate: Candidate,
+    matching: Matching,
+    *,
+    seed: int,
+    channels: int | None = None,
+    unpressed: tuple[Embedded, Embedded] | None = None,
+) -> Fused:
     """Weigh the parts on background people.
 
     Parameters
@@ -91,32 +114,44 @@ def fuse(embedded: Embedded, hurried: Embedded, candidate: Candidate, matching: 
     embedded : rows with traces, of background people. hurried : the forgeries among them, quickened.
     candidate : the identity model without matching, and the shrinkage of its background.
     matching : what is weighed.
+    channels : of the learned frames behind the traces, if the rows hold any.
+    unpressed : the same two as a tablet without pressure would have given them; they count as much.
 
     Raises
     ------
     TrainingError : nobody has enough signatures to be enrolled and probed, or was forged.
     """
-    every = matching.unweighted()
+    every = matching.unweighted(channels)
     spec = candidate.identity.model_copy(update={"matching": every, "calibration": CalibrationSpec()})
     # First of all: distances have a floor by it, in the fit as in service.
     alone = _lone_spread(embedded, candidate, spec)
     spec = spec.model_copy(update={"matching": every.model_copy(update={"lone_spread": alone})})
-    trials = _trials(embedded, hurried, candidate, spec, seed)
-    warped = [name for name in trials.parts if name not in _EMBEDDED]
-    weights = _logistic(trials, warped) | {
-        name: matching.share * weight for name, weight in _logistic(trials, _EMBEDDED).items()
-    }
+    found = [_trials(*rows, candidate, spec, seed) for rows in ((embedded, hurried), unpressed) if rows is not None]
+    trials = found[0] if len(found) == 1 else _together(*found)
+    warped = [name for name in trials.parts if name == "log_length" or name not in (*_EMBEDDED, *_LEARNED)]
+    weights = _logistic(trials, warped)
+    shares = [(_EMBEDDED, matching.share)] + ([(_LEARNED, matching.learned)] if channels is not None else [])
+    for names, share in shares:
+        for name, weight in _logistic(trials, names).items():
+            weights[name] = weights.get(name, 0.0) + share * weight
     raw = np.sum([weight * trials.parts[name] for name, weight in weights.items()], axis=0)
     genuine, impostor = raw[trials.kind == 0], raw[(trials.kind == 1) | (trials.kind == 2)]
     if not len(impostor):
         raise TrainingError("no background person who can be enrolled was forged", field="corpus")
     fitted = spec.model_copy(
         update={
-            "matching": MatchingSpec(weights=weights, lone_spread=alone),
+            "matching": every.model_copy(update={"weights": weights, "lone_spread": alone}),
             "calibration": fit_calibration(genuine, impostor),
         }
     )
     return Fused(fitted, genuine, impostor)
+
+
+def without_pressure(prepared: Prepared) -> Prepared:
+    """Prepared frames (N, 5, T) as a tablet that measures no pressure would have given them."""
+    inputs = prepared.inputs.copy()
+    inputs[:, CHANNELS.index("pressure")] = 0.0
+    return replace(prepared, inputs=inputs)
 
 
 def quickened_forgeries(prepared: Prepared, *, seed: int) -> Prepared:
@@ -167,6 +202,14 @@ def _trials(embedded: Embedded, hurried: Embedded, candidate: Candidate, spec: I
         parts={name: np.concatenate([parts[name] for parts, _ in found]) for name in found[0][0]},
         kind=np.concatenate([kind for _, kind in found]),
         enrolment=np.repeat(np.arange(len(found)), [len(kind) for _, kind in found]),
+    )
+
+
+def _together(first: Trials, second: Trials) -> Trials:
+    return Trials(
+        parts={name: np.concatenate([values, second.parts[name]]) for name, values in first.parts.items()},
+        kind=np.concatenate([first.kind, second.kind]),
+        enrolment=np.concatenate([first.enrolment, second.enrolment + first.enrolment.max() + 1]),
     )
 
 

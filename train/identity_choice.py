@@ -116,7 +116,11 @@ def leave_one_corpus_out(embedded: Embedded, candidate: Candidate, *, seed: int)
             genuine.append(own_scores)
             impostor.append(others_scores)
     if not genuine or not impostor:
-        raise TrainingError("too few background people with several samples to choose an identity model")
+        raise TrainingError(
+            "too few background people with several samples to choose an identity model",
+            field="corpus",
+            fix="add people with three samples or more",
+        )
     return np.concatenate(genuine), np.concatenate(impostor)
 
 

@@ -5,10 +5,9 @@ was not, and the checkpoint need hold no generator.
 """
 
 import copy
-import csv
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,79 +16,34 @@ import torch
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
+from train.build import build_network, build_sampler
 from train.checkpoint import load_checkpoint, save_checkpoint
+from train.curve import CURVE, add_row, forget_after
 from train.development import PairRates, development_rates
-from train.networks.bromley1993 import INPUT_SHAPE, Bromley1993Encoder
-from train.networks.chopra2005 import Chopra2005Encoder
-from train.networks.pen_residual import PenResidualConfig, PenResidualEncoder
-from train.networks.residual import ResidualConfig, ResidualEncoder
+from train.distributed import Ranks
 from train.objective import Objective
 from train.recipe import Optimisation, Recipe
 from train.sample_set import SampleSet
-from train.samplers import ForgeryPairSampler, PairSampler, PeopleSampler
+from train.samplers import PeopleSampler
+from train.teacher import teacher_loss
 
 CHECKPOINT = "checkpoint.pt"
-CURVE = "curve.csv"
 CHECKPOINT_EVERY = 100
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The best weights found (EMA), where they were found, and the development figure there."""
+    """The best weights found (EMA), where they were found, and the development figure there.
+
+    `begun` says in words which run's weights it began from, empty for a run from nothing.
+    """
 
     network: nn.Module
     best_step: int
     best_eer: float
     best_frr_at_1: float
     steps: int
-
-
-def build_network(recipe: Recipe) -> nn.Module:
-    """The network a recipe names, with weights drawn from the recipe's seed."""
-    torch.manual_seed(recipe.seed)
-    options: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in recipe.network_options.items()
-    }
-    shape = recipe.steps().shape
-    try:
-        if recipe.network == "bromley1993":
-            if shape != INPUT_SHAPE:
-                raise TrainingError(f"the 1993 network reads {INPUT_SHAPE}, not {shape}", field="preprocessing")
-            return Bromley1993Encoder(**options)
-        if recipe.network == "pen_residual":
-            return PenResidualEncoder(PenResidualConfig(**options))
-        if recipe.network == "chopra2005":
-            return Chopra2005Encoder(**options)
-        height, width = shape[-2:]
-        return ResidualEncoder(ResidualConfig(**({"height": height, "width": width} | options)))
-    except (TypeError, ValueError) as error:
-        raise TrainingError(str(error).replace("__init__() ", ""), field="network_options") from error
-
-
-def build_sampler(recipe: Recipe, training: SampleSet) -> PeopleSampler | PairSampler | ForgeryPairSampler:
-    """The sampler a recipe asks for."""
-    batch = recipe.batch
-    if batch.pairs and batch.forged:
-        return ForgeryPairSampler(
-            training.labels,
-            training.forged,
-            pairs=batch.pairs,
-            seed=recipe.seed,
-            forged_share=batch.forged,
-            other_share=batch.others,
-        )
-    if batch.pairs:
-        return PairSampler(training.labels, pairs=batch.pairs, seed=recipe.seed, forged=training.forged)
-    return PeopleSampler(
-        training.labels,
-        people=batch.people,
-        samples=batch.samples,
-        singles=batch.singles,
-        seed=recipe.seed,
-        groups=training.corpus_of,
-        shares=batch.shares,
-        forged=training.forged,
-    )
+    begun: str = ""
 
 
 class Trainer:
@@ -102,6 +56,9 @@ class Trainer:
         end and the last averaged weights count.
     folder : where the checkpoint and the curve go; a run found there is continued.
     report : called after each step with (step, steps, losses).
+    initial : weights to begin from, by the names of the network's state, all of them.
+    targets : a teacher's embedding of every training sample, (N, D), NaN where there is none (`train.teacher`).
+    ranks : this process among those of the run; the first alone writes and reports.
     """
 
     def __init__(
@@ -111,41 +68,53 @@ class Trainer:
         background: SampleSet | None,
         folder: Path,
         report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, losses: None,
+        *,
+        initial: Mapping[str, Tensor] | None = None,
+        targets: Tensor | None = None,
+        ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:
         if background is not None and set(training.people) & set(background.people):
             raise TrainingError("training and background people must be disjoint", field="corpus")
         self.recipe, self.training, self.background = recipe, training, background
         self.folder, self.report = folder, report
-        network = build_network(recipe).to(memory_format=torch.channels_last)
+        network = build_network(recipe)
+        if initial is not None:
+            network.load_state_dict(dict(initial))
+        network = network.to(memory_format=torch.channels_last)
         self.network: nn.Module = network
+        self.targets, self.ranks = targets, ranks
+        self._shared = ranks.wrapped(network)
         self.objective = self._build_objective(network)
         self.average = copy.deepcopy(network).eval()
         self.optimizer = self._build_optimizer()
         self.sampler = self._build_sampler()
         self.step = 0
+        self.begun = ""
         self.best: dict[str, Any] = {"eer": math.inf, "frr_at_1": math.inf, "step": 0, "weights": None}
 
     def run(self) -> Trained:
         """Train to the end, or to the early stop; returns the best averaged weights."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
+        self.ranks.wait()
         plan = self.recipe.optimisation
         while self.step < plan.steps and not self._stale():
             losses = self._train_step()
             self.step += 1
-            self.report(self.step, plan.steps, losses)
+            if self.ranks.first:
+                self.report(self.step, plan.steps, losses)
             if self.step % plan.evaluate_every == 0 or self.step == plan.steps:
                 self._evaluate(losses)
-            if self.step % CHECKPOINT_EVERY == 0 or self.step == plan.steps:
+            if self.step % CHECKPOINT_EVERY == 0 or self.step == plan.steps or self._stale():
                 self._save()
         if self.best["weights"] is None:
             raise TrainingError("the run ended before its first evaluation", field="optimisation.steps")
         self.average.load_state_dict(self.best["weights"])
-        return Trained(self.average, self.best["step"], self.best["eer"], self.best["frr_at_1"], self.step)
+        return Trained(self.average, self.best["step"], self.best["eer"], self.best["frr_at_1"], self.step, self.begun)
 
     def _train_step(self) -> dict[str, float]:
         plan = self.recipe.optimisation
-        torch.manual_seed(_mix(self.recipe.seed, self.step))
+        torch.manual_seed(_mix(self.recipe.seed, self.step, self.ranks.rank))
         rate = plan.rate * _schedule(plan, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -167,16 +136,42 @@ class Trainer:
         objective = cast(Objective, self.objective)
         rows = self.sampler.batch(self.step)
         with torch.no_grad():
-            inputs: Tensor = self.training.drawn(rows, self.recipe)
+            inputs: Tensor = self.training.drawn(self.ranks.share(rows), self.recipe)
         objective.progress(self.step / self.recipe.optimisation.steps)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.optimisation.bf16):
-            embeddings = self.network(inputs)
+            own = self._shared(inputs)
+        embeddings = self.ranks.gathered(own.float())
         found: tuple[Tensor, dict[str, float]]
         if isinstance(self.sampler, PeopleSampler):
-            found = objective(embeddings.float(), self.training.labels[rows])
+            keys = self._keys(rows) if objective.needs_keys else None
+            self._draw_alike()
+            found = objective(embeddings, self.sampler.labels_of(rows), keys)
         else:
-            found = objective.of_pairs(embeddings.float(), self.sampler.impostor)
-        return found
+            found = objective.of_pairs(embeddings, self.sampler.impostor)
+        return self._with_teacher(found, embeddings, rows)
+
+    def _draw_alike(self) -> None:
+        """What the objective draws, every process draws: they see one batch."""
+        if self.ranks.world > 1:
+            torch.manual_seed(_mix(self.recipe.seed, self.step))
+
+    def _with_teacher(
+        self, found: tuple[Tensor, dict[str, float]], embeddings: Tensor, rows: Tensor
+    ) -> tuple[Tensor, dict[str, float]]:
+        config = self.recipe.teacher
+        if config is None or self.targets is None:
+            return found
+        total, values = found
+        taught = teacher_loss(embeddings, self.targets[rows], config.relations)
+        return total + config.weight * taught, values | {"teacher": float(taught.detach())}
+
+    @torch.no_grad()
+    def _keys(self, rows: Tensor) -> Tensor:
+        """Embeddings of other views of the same samples by the average network, for momentum queues."""
+        inputs = self.training.drawn(self.ranks.share(rows), self.recipe)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.optimisation.bf16):
+            found: Tensor = self.average(inputs)
+        return self.ranks.gathered(found.float())
 
     def _build_objective(self, network: nn.Module) -> nn.Module:
         size = int(network(torch.zeros(2, *self.recipe.steps().shape)).shape[1])
@@ -207,18 +202,20 @@ class Trainer:
     def _evaluate(self, losses: dict[str, float]) -> None:
         rates = PairRates(math.nan, math.nan)
         if self.background is not None:
-            rates = development_rates(self.average, self.background, bf16=self.recipe.optimisation.bf16)
+            rates = self._development_rates(self.background)
         if rates.eer < self.best["eer"] or self.background is None:
             weights = {name: value.clone() for name, value in self.average.state_dict().items()}
             self.best = {"eer": rates.eer, "frr_at_1": rates.frr_at_1, "step": self.step, "weights": weights}
-        row = {"step": self.step, "eer": rates.eer, "frr_at_1": rates.frr_at_1, **losses}
-        curve = self.folder / CURVE
-        fresh = not curve.exists() or curve.stat().st_size == 0
-        with curve.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, fieldnames=list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+        if self.ranks.first:
+            add_row(self.folder, {"step": self.step, "eer": rates.eer, "frr_at_1": rates.frr_at_1, **losses})
+
+    def _development_rates(self, people: SampleSet) -> PairRates:
+        """The first process's figures, in every process: they decide which weights count and when to stop."""
+        found = torch.zeros(2, dtype=torch.float64)
+        if self.ranks.first:
+            rates = development_rates(self.average, people, bf16=self.recipe.optimisation.bf16)
+            found = torch.tensor([rates.eer, rates.frr_at_1], dtype=torch.float64)
+        return PairRates(*self.ranks.agreed(found).tolist())
 
     def _stale(self) -> bool:
         plan = self.recipe.optimisation
@@ -227,11 +224,15 @@ class Trainer:
         return self.step - int(self.best["step"]) >= plan.patience * plan.evaluate_every
 
     def _save(self) -> None:
+        if not self.ranks.first:
+            return
         save_checkpoint(
             self.folder / CHECKPOINT,
             {
+                "name": self.recipe.name,
                 "recipe": repr(self.recipe),
-                "people": self._people(),
+                "people": self.people_digest(),
+                "teacher": self._teacher(),
                 "step": self.step,
                 "network": self.network.state_dict(),
                 "average": self.average.state_dict(),
@@ -241,42 +242,47 @@ class Trainer:
             },
         )
 
-    def _people(self) -> str:
+    def people_digest(self) -> str:
         """SHA-256 over who is trained on, in order, and on how many samples: labels mean nothing for other people."""
         learned = "\0".join([str(len(self.training.labels)), *self.training.people])
         return hashlib.sha256(learned.encode()).hexdigest()
 
+    def _teacher(self) -> str | None:
+        """SHA-256 of the teacher's targets."""
+        return None if self.targets is None else hashlib.sha256(self.targets.numpy().tobytes()).hexdigest()
+
     def _resume(self) -> None:
         state = load_checkpoint(self.folder / CHECKPOINT)
         if state is None:
-            (self.folder / CURVE).unlink(missing_ok=True)
+            if self.ranks.first:
+                (self.folder / CURVE).unlink(missing_ok=True)
             return
         if state.get("recipe") != repr(self.recipe):
             raise TrainingError(
                 "the checkpoint here belongs to another recipe", field="out", fix="use another folder or delete it"
             )
-        if state.get("people", self._people()) != self._people():
+        if state.get("people", self.people_digest()) != self.people_digest():
             raise TrainingError(
                 "the checkpoint here learned from other people", field="out", fix="use another folder or delete it"
+            )
+        if state.get("teacher", self._teacher()) != self._teacher():
+            raise TrainingError(
+                "the checkpoint here learned from other embeddings of a teacher",
+                field="teacher",
+                fix="use another folder or delete it",
             )
         self.step, self.best = state["step"], state["best"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
-        _forget_after(self.folder / CURVE, self.step)
+        if self.ranks.first:
+            forget_after(self.folder, self.step)
 
 
-def _forget_after(curve: Path, step: int) -> None:
-    """Drop rows written after the checkpoint, or cut short by a kill: those steps will be taken, and written, again."""
-    if not curve.exists():
-        return
-    whole = [line for line in curve.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    curve.write_text("".join(whole[:1] + [row for row in whole[1:] if int(row.partition(",")[0]) <= step]))
-
-
-def _mix(seed: int, step: int) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{seed}:{step}".encode(), digest_size=7).digest())
+def _mix(seed: int, step: int, rank: int = 0) -> int:
+    drawn = f"{seed}:{step}:{rank}" if rank else f"{seed}:{step}"
+    return int.from_bytes(hashlib.blake2b(drawn.encode(), digest_size=7).digest())
 
 
 def _schedule(plan: Optimisation, step: int) -> float:

@@ -1,17 +1,16 @@
 """The objective of a recipe: a weighted sum of loss terms on one batch of embeddings."""
 
+from collections import Counter
+
 import torch
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
-from train.losses.bromley1993 import CosineTargets
-from train.losses.chopra2005 import ExponentialContrastive
-from train.losses.cosface import CosFace
-from train.losses.distance import Distance, EuclideanDistance, L1Distance
-from train.losses.hadsell2006 import MarginContrastive
-from train.losses.pairs import loss_of_pairs
-from train.losses.supcon import SupCon
-from train.recipe import LossTerm
+from train.loss_term import LossTerm
+from train.losses.build import build_loss
+from train.losses.class_margin import ClassMargin
+from train.losses.memory import MemoryQueue
+from train.losses.pairs import PairLoss, loss_of_pairs
 
 
 class Objective(nn.Module):
@@ -21,23 +20,37 @@ class Objective(nn.Module):
     ----------
     terms : from the recipe.
     size, unit_norm : of the embeddings, from which distances take their bounds.
-    people : number of training people, for terms that classify.
+    people : number of training people, for terms that classify; greater labels are forgeries'.
     """
 
     def __init__(self, terms: tuple[LossTerm, ...], *, size: int, unit_norm: bool, people: int) -> None:
         super().__init__()
-        self.names = tuple(term.kind for term in terms)
+        self.names = _names(terms)
         self.weights = tuple(term.weight for term in terms)
-        self.terms = nn.ModuleList([_build(term, size, unit_norm, people) for term in terms])
+        self.terms = nn.ModuleList([build_loss(term, size=size, unit_norm=unit_norm, people=people) for term in terms])
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether some term asks for keys: embeddings of other views by the average network."""
+        return any(isinstance(term, MemoryQueue) and term.of_keys for term in self.terms)
 
     def progress(self, done: float) -> None:
         """Tell the terms the share of the run that is done, 0 … 1."""
         for term in self.terms:
-            if isinstance(term, CosFace):
+            if isinstance(term, ClassMargin | MemoryQueue):
                 term.progress(done)
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
-        return self._sum([term(embeddings, labels) for term in self.terms])
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, keys: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, float]]:
+        return self._sum(
+            [
+                term(embeddings, labels, keys)
+                if isinstance(term, MemoryQueue) and term.of_keys
+                else term(embeddings, labels)
+                for term in self.terms
+            ]
+        )
 
     def of_pairs(self, embeddings: Tensor, impostor: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The same for drawn pairs: embeddings (2·B, D), all left members first, and `impostor` (B,); pair losses only.
@@ -47,7 +60,7 @@ class Objective(nn.Module):
         left, right = embeddings.chunk(2)
         values = []
         for name, term in zip(self.names, self.terms, strict=True):
-            if not isinstance(term, ExponentialContrastive | MarginContrastive | CosineTargets):
+            if not isinstance(term, PairLoss):
                 raise TrainingError(f"{name} is not a loss of single pairs", field="batch.pairs")
             values.append(loss_of_pairs(term, left, right, impostor))
         return self._sum(values)
@@ -57,18 +70,11 @@ class Objective(nn.Module):
         return total, {name: float(value.detach()) for name, value in zip(self.names, values, strict=True)}
 
 
-def _build(term: LossTerm, size: int, unit_norm: bool, people: int) -> nn.Module:
-    if term.kind == "bromley1993":
-        return CosineTargets(term.target)
-    distance: Distance = L1Distance() if term.distance == "l1" else EuclideanDistance(unit_norm=unit_norm)
-    if term.kind == "chopra2005":
-        return ExponentialContrastive(distance, size)
-    if term.kind == "hadsell2006":
-        return MarginContrastive(distance, 1.0 if term.margin is None else term.margin, hard=term.hard)
-    if not unit_norm:
-        raise TrainingError(f"{term.kind} needs unit-norm embeddings; this network has none", field="losses.kind")
-    if term.kind == "supcon":
-        return SupCon(term.temperature)
-    if term.kind == "cosface":
-        return CosFace(people, size, term.scale, 0.3 if term.margin is None else term.margin, term.ramp)
-    raise TrainingError(f"unknown loss {term.kind!r}", field="losses.kind")
+def _names(terms: tuple[LossTerm, ...]) -> tuple[str, ...]:
+    """Kinds, the second of one kind numbered 2, so that each has a column of its own in the curve."""
+    seen: Counter[str] = Counter()
+    names = []
+    for term in terms:
+        seen[term.kind] += 1
+        names.append(term.kind if seen[term.kind] == 1 else f"{term.kind}_{seen[term.kind]}")
+    return tuple(names)

@@ -25,6 +25,7 @@ class PenVariation:
     quickened : share of the real forgeries that are made as quick as the writer.
     without_pressure, without_gaps : share of the writers that lose them.
     longest : frames a signature has at most; longer ones are written quicker.
+    made : share of the forgeries in a batch without episodes that are distortions of genuine signatures, below 1.
     """
 
     own_hand: float = 0.12
@@ -33,6 +34,12 @@ class PenVariation:
     without_pressure: float = 0.45
     without_gaps: float = 0.5
     longest: int = 320
+    made: float = 0.4
+
+    def __post_init__(self) -> None:
+        # ValueError: the recipe's validation names the key.
+        if not 0.0 <= self.made < 1.0:
+            raise ValueError("made must be 0 or more, and below 1")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class PixelSet:
     pixels : uint8 (N, 1, H + 2·margin_y, W + 2·margin_x).
     labels : int64 (N,), index into `people`.
     scale : the last step of the preprocessing, from pixels to what the network reads.
+    samples : the id of each sample in its corpus.
     """
 
     pixels: Tensor
@@ -41,6 +42,7 @@ class PixelSet:
     margin: tuple[int, int]
     unusable: int
     scale: Scale
+    samples: tuple[str, ...] = ()
 
     @cached_property
     def forged(self) -> Tensor:
@@ -64,9 +66,11 @@ class PixelSet:
 
 def scale_pixels(pixels: Tensor, scale: Scale) -> Tensor:
     """What `Scale` does when serving, on a batch of float32 (N, C, H, W) in [0, 1]."""
+    if scale.white != 1:
+        pixels = pixels * float(scale.white)
     if scale.per_image:
         centred = pixels - pixels.mean(dim=(1, 2, 3), keepdim=True)
-        deviation = pixels.flatten(1).std(dim=1, correction=0).clamp_min(1.0 / 255.0)
+        deviation = pixels.flatten(1).std(dim=1, correction=0).clamp_min(scale.white / 255.0)
         return centred / deviation[:, None, None, None]
     mean = torch.tensor(scale.mean, dtype=torch.float32)[None, :, None, None]
     std = torch.tensor(scale.std, dtype=torch.float32)[None, :, None, None]
@@ -112,6 +116,7 @@ def load_pixels(
         margin=margin,
         unusable=unusable,
         scale=preprocessing.scale,
+        samples=tuple(row.id for row in kept),
     )
 
 

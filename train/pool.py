@@ -39,18 +39,22 @@ class Pool:
         """The people on whom thresholds are set, with the cohort as further impostors.
 
         Where policy people were forged, it is they, of all corpora: a forgery is compared with the person it imitates
-        alone, and both come from one device. Otherwise it is the policy people of the corpus that has most of them: an
-        impostor from another corpus is told apart by the camera, and thresholds set against such impostors would
-        promise too much.
+        alone, and both come from one device. Otherwise it is the policy people of the corpus that has most of them
+        with two samples: an impostor from another corpus is told apart by the camera, and thresholds set against
+        such impostors would promise too much. Policy people with one sample, of any corpus, are impostors as the
+        cohort is.
         """
         held = self.part(Role.POLICY)
         forged = sorted({row.person for row in held.rows if row.kind == "forgery"})
         if forged:
             kept, name = held.only(forged), f"{self.merged.name} (policy people)"
         else:
-            by_corpus = Counter(person.partition("/")[0] for person in held.people)
-            largest, _ = by_corpus.most_common(1)[0]
-            kept = held.only(person for person in held.people if person.startswith(f"{largest}/"))
+            samples = Counter(row.person for row in held.rows)
+            by_corpus = Counter(person.partition("/")[0] for person in held.people if samples[person] > 1)
+            largest, _ = (by_corpus or Counter(person.partition("/")[0] for person in held.people)).most_common(1)[0]
+            kept = held.only(
+                person for person in held.people if person.startswith(f"{largest}/") or samples[person] == 1
+            )
             name = f"{largest} (policy people)"
         rows = [*kept.rows, *(row for row in (merge("cohort", self.cohort).rows if self.cohort else ()))]
         return Corpus("+".join([name, *(corpus.name for corpus in self.cohort)]), rows)

@@ -1,11 +1,8 @@
 """A recipe: everything that decides a training run, as one small TOML file read into frozen dataclasses."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -19,27 +16,16 @@ from train.augment import AugmentConfig
 from train.episodes import EpisodeConfig
 from train.fusion import Matching
 from train.jitter import JitterConfig
+from train.loss_term import LossTerm
 from train.losses.episode import EpisodeWeights
 from train.pen_writer import PenVariation
 from train.people_split import SplitShares
+from train.pretrain.config import PretrainConfig
+from train.recipe_file import read_recipe_file
+from train.teacher import TeacherConfig
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
-
-
-@dataclass(frozen=True)
-class LossTerm:
-    """One addend of the objective. `kind` selects the file in `train.losses`; the rest are its parameters."""
-
-    kind: Literal["bromley1993", "chopra2005", "hadsell2006", "supcon", "cosface"]
-    weight: float = 1.0
-    distance: Literal["euclidean", "l1"] = "euclidean"
-    margin: float | None = None  # the loss's own: 1 for hadsell2006, 0.3 for cosface
-    hard: bool = False
-    temperature: float = 0.1
-    scale: float = 24.0
-    ramp: float = 0.3
-    target: Annotated[float, Field(ge=-1.0, le=-0.9)] = -1.0  # bromley1993's cosine of pairs that are not genuine
 
 
 @dataclass(frozen=True)
@@ -48,6 +34,7 @@ class Batch:
 
     With `pairs` > 0 the batch is that many ordered pairs instead, half of them genuine, as in the 2005 paper; with
     `forged` > 0 too, that share of them is a genuine signature and a skilled forgery, `others` two writers, as in 1993.
+    Of P × K batches, `forgeries` is how many skilled forgeries join for each of the P people.
     """
 
     pairs: NotNegative = 0
@@ -56,6 +43,7 @@ class Batch:
     people: Annotated[int, Field(ge=2)] = 40
     samples: Annotated[int, Field(ge=2)] = 4
     singles: NotNegative = 0
+    forgeries: NotNegative = 0
     shares: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -123,6 +111,8 @@ class Recipe:
     episodes: EpisodeConfig | None = None
     matching: Matching | None = None
     compact: Compact | None = None
+    teacher: TeacherConfig | None = None
+    pretrain: PretrainConfig | None = None
     episode_weights: EpisodeWeights = field(default_factory=EpisodeWeights)
     pen_variation: PenVariation = field(default_factory=PenVariation)
 
@@ -150,6 +140,8 @@ _SECTIONS = {
     "split": SplitShares,
     "matching": Matching,
     "compact": Compact,
+    "teacher": TeacherConfig,
+    "pretrain": PretrainConfig,
 }
 _READ = {
     "residual": Modality.FACE,
@@ -161,32 +153,9 @@ _READ = {
 _RECIPE = TypeAdapter(Recipe)
 
 
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with the package."""
-    folder = resources.files("train") / "recipes"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
 def load_recipe(name_or_path: str) -> Recipe:
     """A shipped recipe by name, or a TOML file by path. Raises TrainingError naming the key at fault."""
-    path = Path(name_or_path)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise TrainingError(f"there is no recipe {path}", field="recipe")
-        raw = path.read_bytes()
-    elif name_or_path in shipped_recipes():
-        raw = (resources.files("train") / "recipes" / f"{name_or_path}.toml").read_bytes()
-    else:
-        raise TrainingError(
-            f"{name_or_path!r} is not a shipped recipe",
-            field="recipe",
-            fix=f"use a .toml file or one of {', '.join(shipped_recipes())}",
-        )
-    try:
-        parsed = tomllib.loads(raw.decode())
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both one
-        raise TrainingError(f"not valid TOML: {error}", field="recipe") from error
-    return parse_recipe(parsed)
+    return parse_recipe(read_recipe_file(name_or_path))
 
 
 def parse_recipe(data: Mapping[str, Any]) -> Recipe:
@@ -219,9 +188,13 @@ def _require_agreement(recipe: Recipe, shape: tuple[int, ...]) -> None:
         raise TrainingError(f"these steps do not prepare a {modality.value}", field="preprocessing")
     if recipe.mirror and modality is not Modality.FACE:
         raise TrainingError("only faces have a mirror image", field="mirror")
+    if recipe.teacher is not None and modality is not Modality.FACE:
+        raise TrainingError("a teacher's embeddings are of faces", field="teacher")
     if recipe.batch.forged and modality is not Modality.SIGNATURE:
         raise TrainingError("only signatures have forgeries", field="batch.forged")
-    if (recipe.network == "pen_residual") is not (recipe.episodes is not None):
+    if recipe.batch.forgeries and (modality is not Modality.SIGNATURE or recipe.batch.pairs):
+        raise TrainingError("forgeries join P × K batches of signatures alone", field="batch.forgeries")
+    if recipe.episodes is not None and recipe.network != "pen_residual":
         raise TrainingError("the network pen_residual, and no other, is trained on episodes", field="episodes")
     if recipe.members > 1 and recipe.network != "pen_residual":
         raise TrainingError(f"the network {recipe.network} has one member", field="members")

@@ -1,11 +1,11 @@
 """Which samples make up batch `step`: pure functions of (seed, step), so that a resumed run sees the same batches.
 
-`PeopleSampler`      P people × K samples each; every pair of the batch is then mined by masks (`train.losses.pairs`).
+`PeopleSampler`      P people × K samples each, with skilled forgeries; pairs and triplets are then mined by masks.
 `PairSampler`        ordered pairs, half genuine and half impostor, as in Chopra 2005.
 `ForgeryPairSampler` pairs with a share of skilled forgeries, as in Bromley 1993.
 
-A forgery is never a sample of the person it imitates: it takes part in forged pairs and in nothing else.
-"""
+A forgery is never a sample of the person it imitates: it takes part in forged pairs, or in a batch of people under a
+label that nobody shares (`PeopleSampler.labels_of`), and in nothing else."""
 
 from collections.abc import Mapping
 
@@ -41,8 +41,16 @@ def _rows_by_label(labels: Rows, rows: Rows) -> dict[int, Rows]:
     return {int(label): rows[labels[rows] == label] for label in np.unique(labels[rows])}
 
 
+def _drawn(generator: np.random.Generator, rows: Rows, count: int) -> Rows:
+    """`count` of the rows in random order, each once before any comes again."""
+    drawn: Rows = generator.permutation(rows)[:count]
+    missing = count - len(drawn)
+    return drawn if missing == 0 else np.concatenate([drawn, generator.choice(rows, missing)])
+
+
 class PeopleSampler(_ByPerson):
-    """Batches of P people × K samples, and optionally of people with one sample, seen in two augmented views.
+    """Batches of P people × K samples, optionally with F skilled forgeries of each, and people with one sample, seen in
+    two augmented views.
 
     Parameters
     ----------
@@ -51,7 +59,10 @@ class PeopleSampler(_ByPerson):
     singles : how many people with a single sample join, with two views each.
     groups, shares : group of each person, and the share of P that some groups get; other groups share the rest evenly
         over their people.
-    forged : bool (N,), the samples that are forgeries; they are left out.
+    forged : bool (N,), the samples that are forgeries.
+    forgeries : F; someone of whom there are fewer gives some of them twice, and someone who was never forged gives as
+        many more genuine samples. With 0, forgeries are left out.
+    known : how many people there are; more than `labels` show where some have no sample.
     """
 
     def __init__(
@@ -65,27 +76,40 @@ class PeopleSampler(_ByPerson):
         groups: tuple[str, ...] = (),
         shares: Mapping[str, float] | None = None,
         forged: Tensor | None = None,
+        forgeries: int = 0,
+        known: int = 0,
     ) -> None:
         super().__init__(labels, seed, forged)
+        self.per_person = forgeries
+        self.forged = torch.zeros(len(labels), dtype=torch.bool) if forged is None else forged
+        self.of_row = labels
+        self.nobody = max(known, int(labels.max()) + 1)
         self.people, self.samples = min(people, len(self.repeated)), samples
         self.singles = min(singles, len(self.single))
         self.weights = self._person_weights(groups, shares or {})
 
     def batch(self, step: int) -> Tensor:
-        """Row indices (P·K + 2·singles,) of batch `step`."""
+        """Row indices (P·K + 2·singles + P·F,) of batch `step`."""
         generator = self.generator(step)
         chosen = generator.choice(self.repeated, self.people, replace=False, p=self.weights)
         rows = [self._draw(generator, int(person)) for person in chosen]
         if self.singles:
             alone = generator.choice(self.single, self.singles, replace=False)
             rows.append(np.repeat([self.members[int(person)][0] for person in alone], 2))
+        if self.per_person:
+            rows += [self._draw_forgeries(generator, int(person)) for person in chosen]
         return torch.from_numpy(np.concatenate(rows))
 
+    def labels_of(self, rows: Tensor) -> Tensor:
+        """What the rows (B,) of a batch are to a loss, int64 (B,): the person; of a forgery, a label nobody shares."""
+        own = self.nobody + torch.arange(len(rows))
+        return torch.where(self.forged[rows], own, self.of_row[rows])
+
     def _draw(self, generator: np.random.Generator, person: int) -> Rows:
-        members = self.members[person]
-        drawn: Rows = generator.permutation(members)[: self.samples]
-        missing = self.samples - len(drawn)
-        return drawn if missing == 0 else np.concatenate([drawn, generator.choice(members, missing)])
+        return _drawn(generator, self.members[person], self.samples)
+
+    def _draw_forgeries(self, generator: np.random.Generator, person: int) -> Rows:
+        return _drawn(generator, self.forgeries.get(person, self.members[person]), self.per_person)
 
     def _person_weights(
         self, groups: tuple[str, ...], shares: Mapping[str, float]

@@ -1,39 +1,24 @@
-"""From a trained network to a sealed bundle: export, background, identity model, calibration, thresholds, card.
-
-Every step uses what serving uses: background and policy people are embedded by the exported network through the same
-`Encoder` that the service runs.
-"""
+"""From a trained network to a sealed bundle: export, with parity checked; the rest is `train.sealing`."""
 
 import datetime
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from encode.bundle import Bundle, seal_bundle
-from encode.encoder import Encoder
 from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
-from eval.policies.development_policy import development_policy
-from train.card import write_card
-from train.embedding import Embedded, Prepared, embed_prepared, prepare_corpus
+from train.embedding import Prepared
 from train.export import check_parity, export_onnx
-from train.fusion import Matching, fuse, quickened_forgeries
-from train.identity_choice import Candidate, calibrate, choose_identity
+from train.fusion import Matching
+from train.identity_choice import Candidate
 from train.loop import Trained
 from train.networks.residual import count_parameters
-from train.people_split import Role
 from train.pool import Pool
-from train.quickened import with_quickened
 from train.recipe import Recipe
-
-_DRAFT = "# not finished\n"
-
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
+from train.sealing import Draft, Progress, Sealed, seal_draft
+from train.trained_origin import trained_origin
 
 
 @dataclass(frozen=True)
@@ -47,15 +32,6 @@ class Served:
     candidates: Sequence[Candidate]
     matching: Matching | None = None
     form: str = ""
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """A bundle, and the background people it was fitted on: as its encoder reads them, and embedded."""
-
-    bundle: Bundle
-    prepared: Prepared
-    embedded: Embedded
 
 
 def seal(
@@ -89,49 +65,23 @@ def seal(
         recipe=recipe.describe(),
         parts={},
     )
-    modelled = size if vector is None else vector
-    blank = {"mean": np.zeros(modelled), "total": np.eye(modelled), "within": np.eye(modelled)}
-    with tempfile.TemporaryDirectory() as draft:
-        bare = seal_bundle(draft, manifest=manifest, encoder=encoder, background=blank, card=_DRAFT)
-        encode = Encoder(bare)
-        prepared = prepared or prepare_corpus(encode, pool.part(Role.BACKGROUND), progress)
-        embedded = embed_prepared(encode, prepared, vector=vector)
-    measured = choose_identity(embedded, served.candidates, seed=recipe.seed)
-    best = measured[0]
-    background = best.candidate.background(embedded)
-    identity, fused = best.candidate.identity.model_copy(update={"calibration": calibrate(best)}), None
-    if served.matching is not None:
-        hurried = embed_prepared(encode, quickened_forgeries(prepared, seed=recipe.seed), vector=vector)
-        fused = fuse(embedded, hurried, best.candidate, served.matching, seed=recipe.seed)
-        identity = fused.identity
-    manifest = manifest.model_copy(update={"identity": identity})
-    with tempfile.TemporaryDirectory() as draft:
-        unset = seal_bundle(draft, manifest=manifest, encoder=encoder, background=background, card=_DRAFT)
-        people, versions = pool.policy_part(), 1
-        if recipe.episodes is not None:
-            people, versions = with_quickened(people, seed=recipe.seed), 2
-        policy = development_policy(unset, people, versions=versions, seed=recipe.seed)
-    card = write_card(
+    origin = trained_origin(
         manifest,
         preprocessing.shape,
         parameters=count_parameters(network),
         steps=trained.steps,
         best_step=trained.best_step,
         development_eer=trained.best_eer,
+        begun=trained.begun,
         parity=parity,
-        identities=measured,
-        fused=fused,
-        policy=policy,
     )
-    sealed = seal_bundle(
-        bundle,
-        manifest=manifest,
-        encoder=encoder,
-        background=background,
-        card=card,
-        policy=policy.model_dump_json(indent=2).encode(),
+    draft = Draft(
+        *(manifest, encoder, origin, served.candidates, recipe.seed),
+        matching=served.matching,
+        quickened=recipe.network == "pen_residual",
+        channels=getattr(network, "learned_channels", None),
     )
-    return Sealed(sealed, prepared, embedded)
+    return seal_draft(draft, pool, bundle, prepared=prepared, progress=progress)
 
 
 def _embedding_size(network: nn.Module, shape: tuple[int, ...]) -> int:

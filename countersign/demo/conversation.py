@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from verify.v1.verification_pb2 import VerifyResponse
 
 COLLECTION = "demo"
-PREFERRED_FAR = 0.001
+PREFERRED_FAR = 0.01
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def offered_fars(client: "Client", way: Way) -> list[float]:
 
 
 def common_far(offered: Iterable[Sequence[float]]) -> float | None:
-    """The offered FAR nearest to 0.1 % that all have, so that answers compare; None where they have none in common."""
+    """The offered FAR nearest to 1 % that all have, so that answers compare; None where they have none in common."""
     first, *others = offered
     shared = [far for far in first if all(any(math.isclose(far, one) for one in other) for other in others)]
     return min(shared, key=lambda far: abs(math.log(far / PREFERRED_FAR)), default=None)

@@ -67,7 +67,7 @@ def development_policy(
     chosen = impostor or (TrialKind.SKILLED if any(row.kind == "forgery" for row in rows) else TrialKind.RANDOM)
     if chosen is TrialKind.SKILLED:
         require_forgeries(corpus, field="impostor")
-    enrolled_with = references or _references(rows, least=model.identity.minimum)
+    enrolled_with = references or enough_references(rows, least=model.identity.minimum)
     protocol = Protocol(
         references=enrolled_with,
         draws=draws,
@@ -128,7 +128,7 @@ def policy_of_scores(
     )
 
 
-def _references(rows: Sequence[Row], *, least: int) -> int:
+def enough_references(rows: Sequence[Row], *, least: int) -> int:
     counts = Counter(row.person for row in rows if row.kind == "genuine").values()
     possible = [number for number in REFERENCES if number >= least]
     for number in possible:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import encode.encoder
+import encode.network
 from encode.bundle import Bundle
 from encode.encoder import MAX_BATCH, Encoder
 from encode.errors import (
@@ -153,13 +154,13 @@ def test_limits_are_the_encoders_own(bundle: Bundle, pictures: list[ImageSample]
 
 def test_threads_follow_the_quota_unless_told(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    session = encode.encoder.ort.InferenceSession
+    session = encode.network.ort.InferenceSession
 
-    def spy(data: bytes, options: encode.encoder.ort.SessionOptions, providers: list[str]) -> object:
+    def spy(data: bytes, options: encode.network.ort.SessionOptions, providers: list[str]) -> object:
         asked.append(options.intra_op_num_threads)
         return session(data, options, providers=providers)
 
-    monkeypatch.setattr(encode.encoder.ort, "InferenceSession", spy)
+    monkeypatch.setattr(encode.network.ort, "InferenceSession", spy)
     monkeypatch.setattr(encode.encoder, "usable_cpus", lambda: 3)
     Encoder(bundle)
     Encoder(bundle, threads=1)

@@ -10,29 +10,31 @@ from pydantic import ValidationError
 from encode.errors import BundleCorrupt, FieldInvalid, TooFewReferences
 from encode.manifest import CalibrationSpec, IdentitySpec, MatchingSpec
 from enroll.dtw import dtw_distances
-from enroll.frames import SETS, prepare_frames
+from enroll.frames import LEARNED, SETS, prepare_frames
 from enroll.identity import IdentityModel
 from enroll.matching import DISTANCE_FLOOR, lone_spread, part_names
 from enroll.person import Person
 
 Array = NDArray[np.float64]
 
-VECTOR, CAPACITY = 3, 40
+VECTOR, CAPACITY, OWN = 3, 40, 2
 CHANNELS = ("x", "y", "pressure", "mask")
 BACKGROUND = {"mean": np.zeros(VECTOR), "total": np.eye(VECTOR), "within": 0.1 * np.eye(VECTOR)}
-LONE = {f"{name}{pressure}": -9.0 for name in SETS for pressure in ("", "+pressure")} | {"embedding": -9.0}
+LONE = {f"{name}{pressure}": -9.0 for name in (*SETS, LEARNED) for pressure in ("", "+pressure")} | {"embedding": -9.0}
 """Of people who hardly vary: no floor is met."""
 ALL = dict.fromkeys(part_names(), 1.0)
 
 
 def row(seed: int, points: int, *, pressure: bool = True) -> NDArray[np.float32]:
-    """An embedding and a trace, as an encoder puts them out."""
+    """An embedding, a trace and frames of the encoder's own, as an encoder puts them out."""
     generator = np.random.default_rng(seed)
     trace = np.zeros((4, CAPACITY))
     trace[:2, :points] = generator.normal(size=(2, points)).cumsum(1)
     trace[2, :points] = generator.integers(1, 1024, points) if pressure else 0.0
     trace[3, :points] = 1.0
-    return np.concatenate([generator.normal(size=VECTOR), trace.ravel()]).astype(np.float32)
+    own = np.zeros((OWN, CAPACITY // 2))
+    own[:, : (points + 1) // 2] = np.random.default_rng((seed, 1)).normal(size=(OWN, (points + 1) // 2))
+    return np.concatenate([generator.normal(size=VECTOR), trace.ravel(), own.ravel()]).astype(np.float32)
 
 
 def rows(*points: int, first: int = 0, pressure: bool = True) -> NDArray[np.float32]:
@@ -40,20 +42,28 @@ def rows(*points: int, first: int = 0, pressure: bool = True) -> NDArray[np.floa
 
 
 def model(weights: dict[str, float], lone: dict[str, float] = LONE, **identity: Any) -> IdentityModel:
-    matching = MatchingSpec(weights=weights, lone_spread=lone)
+    matching = MatchingSpec(weights=weights, lone_spread=lone, learned=OWN)
     return IdentityModel(IdentitySpec(kind="pooled", matching=matching, **identity), BACKGROUND)
 
 
 def naive_distance(a: Array, b: Array, name: str, *, pressure: bool) -> float:
     """The distance of two rows in one feature set, on its own."""
-    frames = prepare_frames(np.stack([a, b]).astype(np.float64)[:, VECTOR:], CHANNELS, (name,), field="rows")
+    if name == LEARNED:
+        counts = [(ink(sample).shape[1] + 1) // 2 for sample in (a, b)]
+        own = [
+            sample[VECTOR + 4 * CAPACITY :].reshape(OWN, -1)[:, :count].T
+            for sample, count in zip((a, b), counts, strict=True)
+        ]
+        return float(dtw_distances(own[0][None], own[1][None], counts[:1], counts[1:])[0])
+    both = np.stack([a, b]).astype(np.float64)[:, VECTOR:]
+    frames = prepare_frames(both, CHANNELS, (name,), field="rows", learned=OWN)
     width = frames.features.shape[-1] if pressure else -1
     one, other = (frames.features[index : index + 1, 0, : frames.lengths[index], :width] for index in (0, 1))
     return float(dtw_distances(one, other, [one.shape[1]], [other.shape[1]])[0])
 
 
 def ink(sample: Array) -> Array:
-    trace = sample[VECTOR:].astype(np.float64).reshape(4, CAPACITY)
+    trace = sample[VECTOR : VECTOR + 4 * CAPACITY].astype(np.float64).reshape(4, CAPACITY)
     return trace[:2, trace[3] > 0.5]
 
 
@@ -78,7 +88,7 @@ def test_every_part_is_its_formula(pressure: bool) -> None:
     found = matched.parts(matched.fit(REFERENCES), probes)
     assert set(found) == set(part_names())
     for index, probe in enumerate(probes):
-        for name in SETS:
+        for name in (*SETS, LEARNED):
             d = [naive_distance(probe, reference, name, pressure=pressure) for reference in REFERENCES]
             own = [
                 naive_distance(REFERENCES[i], REFERENCES[j], name, pressure=pressure)
@@ -154,7 +164,7 @@ def test_pressure_counts_only_if_the_probe_and_every_reference_measured_it() -> 
     mixed = np.concatenate([REFERENCES[:2], rows(20, 25, 30, pressure=False)[2:]])
     np.testing.assert_array_equal(mixed[2, VECTOR : VECTOR + CAPACITY], REFERENCES[2, VECTOR : VECTOR + CAPACITY])
     person = matched.fit(mixed)
-    assert np.array_equal(matched.llr(person, PROBES)[:1], matched.llr(person, PROBES[:1]))
+    np.testing.assert_allclose(matched.llr(person, PROBES)[:1], matched.llr(person, PROBES[:1]), rtol=1e-9)
     # Without pressure the two probes differ from `silent` in the trace alone: x and y come first in the random numbers.
     np.testing.assert_allclose(matched.llr(person, PROBES), without)
 
@@ -187,7 +197,7 @@ def test_the_mean_ratio_is_measured_on_people() -> None:
     people = [matched.fit(rows(20, 25, 30)), matched.fit(rows(12, 18, first=50)), matched.fit(rows(30, first=70))]
     found = lone_spread(people)
     assert set(found) == set(LONE)
-    for index, name in enumerate(SETS):
+    for index, name in enumerate((*SETS, LEARNED)):
         for suffix, pressure in (("", False), ("+pressure", True)):
             ratios = [
                 np.log(person.mutual(pressure=pressure)[*np.triu_indices(len(person.references), 1), index].mean())

@@ -44,11 +44,12 @@ def typed(program: str) -> list[tuple[Path, list[str]]]:
 
 
 def command_of(words: list[str], commands: dict[Command, Any]) -> Command:
-    """The longest prefix of the words that is a command."""
+    """The longest prefix of the words that is a command; of a group called with other words, the one it means."""
     path: Command = ()
     for word in words:
         if (*path, word) not in commands:
-            break
+            default = getattr(commands[path], "default", None)
+            return (*path, default) if default and word != "--help" else path
         path = (*path, word)
     return path
 

@@ -250,7 +250,7 @@ def make_pen_recipe() -> MakeRecipe:
             },
             "episodes": {"writers": 3, "references": 2, "genuine": 2, "forgeries": 1, "distorted": 1, "random": 1},
             "pen_variation": {"longest": 40},
-            "matching": {"sets": ["shape"], "parts": ["path_change"]},
+            "matching": {"sets": ["shape"], "parts": ["path_change"], "learned": 0.5},
             "identity": {"kind": "map", "strength": 15.0},
         }
         plan = {"steps": steps, "warmup": 2, "evaluate_every": 2, "bf16": False, "schedule": "constant"}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from encode.errors import TrainingError
-from train.loop import build_network, build_sampler
+from train.build import build_network, build_sampler
 from train.networks.chopra2005 import Chopra2005Encoder
 from train.networks.residual import ResidualEncoder
 from train.pixels import PixelSet

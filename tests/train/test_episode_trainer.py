@@ -17,9 +17,10 @@ from encode.sample import Modality
 from encode.stroke_preprocessing import StrokePreprocessing
 from eval.corpora.corpus import Corpus, Row
 from eval.synthetic.signers import Signer
+from train.curve import CURVE
 from train.episode_trainer import EpisodeTrainer, embed_by_length, traces_of, train_members, writers_of
 from train.episodes import packed
-from train.loop import CURVE, Trained
+from train.loop import Trained
 from train.networks.pen_residual import PenMembers, PenResidualConfig, PenResidualEncoder
 from train.recipe import Recipe
 from train.strokes import StrokeSet, load_strokes

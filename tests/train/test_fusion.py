@@ -150,6 +150,28 @@ def test_the_embedding_counts_by_its_share(embedded: Embedded, hurried: Embedded
         assert all((weights(other)[name] == 0.0) == (share == 0.0) for name in EMBEDDED)
 
 
+def with_learned(rows: Embedded) -> Embedded:
+    """The rows and two channels of frames behind them: the trace's x and y, every second point."""
+    trace = rows.x[:, VECTOR:].reshape(len(rows.x), 4, LENGTH)
+    return replace(rows, x=np.concatenate([rows.x, trace[:, :2, ::2].reshape(len(rows.x), -1)], 1))
+
+
+def test_learned_frames_count_by_their_share(embedded: Embedded, hurried: Embedded, fused: Fused) -> None:
+    rows = with_learned(embedded), with_learned(hurried)
+    half, whole, none = (
+        fuse(*rows, CANDIDATE, replace(MATCHING, learned=share), seed=0, channels=2) for share in (0.5, 1.0, 0.0)
+    )
+    assert half.identity.matching is not None
+    assert half.identity.matching.learned == 2
+    own = [f"learned.{part}" for part in ("log_mean", "log_min", "log_spread")]
+    assert {name: weights(none)[name] for name in weights(fused)} == pytest.approx(weights(fused))
+    for name in (*own, "log_length"):
+        halves = weights(half)[name] - weights(none)[name]
+        assert weights(whole)[name] - weights(none)[name] == pytest.approx(2 * halves)
+        assert halves != 0.0
+    assert weights(half)["learned.log_mean"] + weights(half)["learned.log_min"] < 0.0
+
+
 def test_raw_scores_are_the_service_s(embedded: Embedded, fused: Fused) -> None:
     """Calibrated with nothing, the model of the found spec gives the raw scores that the fit reports."""
     spec = fused.identity.model_copy(update={"calibration": CalibrationSpec()})
@@ -274,18 +296,3 @@ def test_without_forgeries_there_is_nothing_to_weigh(prepared: Prepared, embedde
     )
     with pytest.raises(TrainingError, match="was forged"):
         quickened_forgeries(honest, seed=0)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"parts": ("ink",)}, "no part 'ink'"),
-        ({"sets": ("shape", "scent")}, "no part 'scent.log_mean'"),
-        ({"sets": ()}, "at least one feature set"),
-        ({"share": 1.1}, "share must be 0 … 1"),
-        ({"share": -0.1}, "share must be 0 … 1"),
-    ],
-)
-def test_unknown_parts_and_shares_are_refused(options: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Matching(**options)  # type: ignore[arg-type]

@@ -12,8 +12,9 @@ from torch import nn
 
 import train.loop
 from encode.errors import TrainingError
+from train.curve import CURVE
 from train.development import PairRates
-from train.loop import CHECKPOINT, CURVE, Trained, Trainer
+from train.loop import CHECKPOINT, Trained, Trainer
 from train.pixels import PixelSet
 from train.recipe import Recipe
 
@@ -138,6 +139,9 @@ def test_the_run_stops_when_nothing_gets_better(
     planned(monkeypatch, [0.4, 0.2, 0.3, 0.2, 0.25, 0.1, 0.1])
     trained = run(make_recipe(40, optimisation={"patience": 3}))
     assert (trained.best_step, trained.best_eer, trained.steps) == (4, 0.2, 10)
+    steps: list[int] = []
+    again = run(make_recipe(40, optimisation={"patience": 3}), report=lambda step, *_: steps.append(step))
+    assert (again.best_step, again.steps, steps) == (4, 10, [])
 
 
 def test_the_best_weights_are_returned_not_the_last(

@@ -12,7 +12,8 @@ from train.losses.chopra2005 import ExponentialContrastive
 from train.losses.cosface import CosFace
 from train.losses.distance import CosineDistance, Distance, EuclideanDistance, L1Distance
 from train.losses.hadsell2006 import MarginContrastive
-from train.losses.pairs import balanced, loss_of_pairs, masked_mean, pair_masks
+from train.losses.pairs import loss_of_pairs, pair_masks
+from train.losses.reducer import REDUCERS, tally
 from train.losses.supcon import SupCon
 
 Formula = Callable[[float], float]
@@ -63,7 +64,7 @@ def over_pairs(x: Tensor, labels: Tensor, kind: str, genuine: Formula, impostor:
 @pytest.mark.parametrize("kind", DISTANCES)
 def test_distances_are_those_of_all_pairs(kind: str) -> None:
     x = bounded()
-    found = DISTANCES[kind](x)
+    found = DISTANCES[kind].across(x, x)
     for i in range(8):
         for j in range(8):
             # Equal vectors are kept a hair apart, where the square root still has a slope.
@@ -73,11 +74,32 @@ def test_distances_are_those_of_all_pairs(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
+def test_chosen_distances_have_the_values_and_gradients_of_all(kind: str) -> None:
+    """Of two masks, the second as far as a distance; a row at a distance of 0 from another among them."""
+    x = bounded()
+    x[5] = x[2]
+    found = DISTANCES[kind].across(x, x).detach()
+    first, second = pair_masks(LABELS)
+    within = float(found[second].median()) + 1e-6
+    slopes = torch.linspace(-1.0, 2.0, 64, dtype=x.dtype).view(8, 8)
+    near, dense = x.clone().requires_grad_(), x.clone().requires_grad_()
+    chosen = DISTANCES[kind].among(near, first, second, within)
+    kept = second & (found < within)
+    torch.testing.assert_close(chosen[0], found[first])
+    torch.testing.assert_close(chosen[1], found[kept])
+    torch.autograd.backward((chosen[0] * slopes[first]).sum() + (chosen[1] * slopes[kept]).sum())
+    torch.autograd.backward((DISTANCES[kind].across(dense, dense) * slopes * (first | kept)).sum())
+    torch.testing.assert_close(near.grad, dense.grad)
+    everything = DISTANCES[kind].among(x, first, second)
+    assert [len(part) for part in everything] == [int(first.sum()), int(second.sum())]
+
+
+@pytest.mark.parametrize("kind", DISTANCES)
 def test_no_two_outputs_lie_further_apart_than_the_bound(kind: str) -> None:
     corners = torch.tensor([[1.0] * 7, [-1.0] * 7], dtype=torch.float64)
     if kind.startswith("unit"):
         corners = nn.functional.normalize(corners, dim=1)
-    assert float(DISTANCES[kind](corners).max()) == pytest.approx(DISTANCES[kind].bound(7))
+    assert float(DISTANCES[kind].across(corners, corners).max()) == pytest.approx(DISTANCES[kind].bound(7))
 
 
 @pytest.mark.parametrize("kind", ["l1", "euclidean"])
@@ -153,7 +175,7 @@ def test_the_1993_loss_is_finite_where_an_embedding_is_zero() -> None:
         (gradient,) = torch.autograd.grad(value, x)
         assert math.isfinite(float(value.detach()))
         assert bool(torch.isfinite(gradient).all())
-    assert float(CosineDistance()(x.detach())[2, 0]) == 1.0
+    assert float(CosineDistance().across(x.detach(), x.detach())[2, 0]) == 1.0
 
 
 @pytest.mark.parametrize(("done", "margin"), [(0.0, 0.0), (0.15, 0.175), (0.3, 0.35), (1.0, 0.35)])
@@ -260,16 +282,17 @@ def test_every_pair_is_counted_once() -> None:
 
 
 def test_a_mean_over_nothing_is_zero_with_no_gradient() -> None:
-    values = torch.tensor([[1.0, math.inf], [2.0, 3.0]], requires_grad=True)
-    nothing = masked_mean(values, torch.zeros(2, 2, dtype=torch.bool))
+    values = torch.tensor([[1.0, 9.0], [2.0, 3.0]], requires_grad=True)
+    nothing = REDUCERS["mean"]([tally(values, torch.zeros(2, 2, dtype=torch.bool))])
     nothing.backward()
     assert float(nothing.detach()) == 0.0
     assert values.grad is not None
     assert float(values.grad.abs().sum()) == 0.0
-    assert float(masked_mean(values.detach(), torch.tensor([[True, False], [True, False]]))) == 1.5
+    assert float(REDUCERS["mean"]([tally(values.detach(), torch.tensor([[True, False], [True, False]]))])) == 1.5
 
 
 def test_both_kinds_of_pair_weigh_the_same() -> None:
-    ones = torch.ones(8, 8)
-    assert float(balanced(ones, torch.zeros(8, 8), LABELS)) == 0.5
-    assert float(balanced(torch.zeros(8, 8), ones, LABELS)) == 0.5
+    ones, zeros = torch.ones(8, 8), torch.zeros(8, 8)
+    genuine, impostor = pair_masks(LABELS)
+    assert float(REDUCERS["balanced"]([tally(ones, genuine), tally(zeros, impostor)])) == 0.5
+    assert float(REDUCERS["balanced"]([tally(zeros, genuine), tally(ones, impostor)])) == 0.5

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from encode.errors import TrainingError
+from train.loss_term import LossTerm
 from train.losses.bromley1993 import CosineTargets
 from train.losses.chopra2005 import ExponentialContrastive
 from train.losses.cosface import CosFace
@@ -14,7 +15,6 @@ from train.losses.hadsell2006 import MarginContrastive
 from train.losses.pairs import loss_of_pairs
 from train.losses.supcon import SupCon
 from train.objective import Objective
-from train.recipe import LossTerm
 
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
 

@@ -158,6 +158,28 @@ def test_members_stand_side_by_side(pen_trace: PenTrace) -> None:
 
 
 @torch.no_grad()
+def test_learned_frames_follow_the_trace_in_sixteenths(pen_trace: PenTrace) -> None:
+    members = PenMembers([encoder(1), encoder(2)])
+    served = WithTrace(members, learned=True)
+    frames, lengths = packed([pen_trace(60), pen_trace(45, 1)])
+    rows = served(frames)
+    end, channels = 20 + 4 * 64, members.channels
+    assert served.learned_channels == channels == 2 * members.members[0].config.frame  # type: ignore[union-attr, operator]
+    assert rows.shape == (2, end + channels * 32)
+    torch.testing.assert_close(rows[:, :end], WithTrace(members)(frames))
+    learned = rows[:, end:].view(2, channels, 32)
+    torch.testing.assert_close(learned * 16.0, (learned * 16.0).round())
+    torch.testing.assert_close(
+        learned, torch.cat([one.embed(frames)[1] for one in members.members], 1), atol=0.04, rtol=0
+    )  # type: ignore[operator]
+    for row, length in zip(learned, (lengths + 1) // 2, strict=True):
+        assert not row[:, length:].any()
+    rounding = served.rounding(rows.shape[1])
+    assert rounding.tolist() == [0.0] * end + [1 / 16] * (channels * 32)
+    assert not WithTrace(members).rounding(end).any()
+
+
+@torch.no_grad()
 def test_the_trace_follows_the_embedding(pen_trace: PenTrace) -> None:
     members = PenMembers([encoder(1), encoder(2)])
     served = WithTrace(members)

@@ -31,6 +31,8 @@ MakeRecipe = Callable[..., Recipe]
 Named = Callable[..., list[str]]
 
 LENGTH, EMBEDDING = 64, 16
+OWN = 2 * 4 * LENGTH // 2
+"""Values of the learned frames in a row: four channels of two members, one frame for two points."""
 
 
 def signers(people: list[str]) -> Corpus:
@@ -96,7 +98,7 @@ def embed(done: Done, rows: list[Row]) -> NDArray[np.float64]:
 def test_the_bundle_opens_and_says_what_it_holds(done: Done) -> None:
     bundle = open_bundle(done.sealed.path)
     manifest = bundle.manifest
-    assert (manifest.modality, manifest.embedding.size) == (Modality.SIGNATURE, EMBEDDING + 4 * LENGTH)
+    assert (manifest.modality, manifest.embedding.size) == (Modality.SIGNATURE, EMBEDDING + 4 * LENGTH + OWN)
     assert (manifest.embedding.vector, manifest.embedding.unit_norm) == (EMBEDDING, True)
     assert manifest.preprocessing == [{"step": "pen_frames", "rate": 20.0, "frames": LENGTH}]
     assert bundle.background["mean"].shape == (EMBEDDING,)
@@ -105,7 +107,9 @@ def test_the_bundle_opens_and_says_what_it_holds(done: Done) -> None:
     matching = manifest.identity.matching
     assert matching is not None
     assert {name.partition(".")[0] for name in matching.weights} >= {"shape", "path_change", "log_length"}
-    assert {"shape", "shape+pressure"} <= set(matching.lone_spread)
+    assert {"learned.log_mean", "learned.log_spread"} < set(matching.weights)
+    assert matching.learned == 2 * 4
+    assert {"shape", "shape+pressure", "learned"} <= set(matching.lone_spread)
     assert json.loads(json.dumps(manifest.recipe))["episodes"]["writers"] == 3
     uses = {(use.name, use.role): (use.people, use.samples) for use in manifest.corpora}
     assert uses == {("town", "training"): (5, 5 * 11), ("town", "development"): (8, 8 * 11)}
@@ -116,22 +120,23 @@ def test_a_row_is_the_embedding_and_then_the_trace(done: Done, network: PenMembe
     rows = rows_of(done, Role.POLICY)[:3]
     frames = np.stack([encoder.prepare(row.load()) for row in rows])
     found = encoder.embed([row.load() for row in rows])
-    assert found.shape == (3, EMBEDDING + 4 * LENGTH)
+    assert found.shape == (3, EMBEDDING + 4 * LENGTH + OWN)
     with torch.no_grad():
-        expected = network(torch.from_numpy(frames)).numpy()
+        expected, learned = (part.numpy() for part in network.embed(torch.from_numpy(frames)))
     np.testing.assert_allclose(found[:, :EMBEDDING], expected, atol=PARITY_TOLERANCE)
+    np.testing.assert_allclose(found[:, -OWN:], learned.reshape(3, OWN), atol=1 / 32 + PARITY_TOLERANCE)
     np.testing.assert_allclose(np.linalg.norm(found[:, :EMBEDDING], axis=1), 1.0, atol=1e-5)
-    trace = found[:, EMBEDDING:].reshape(3, 4, LENGTH)
+    trace = found[:, EMBEDDING:-OWN].reshape(3, 4, LENGTH)
     np.testing.assert_allclose(trace, frames[:, [0, 1, 2, 4]], rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(trace[:, 3], frames[:, 4])
 
 
 def test_the_sealed_network_is_the_trained_one(done: Done, network: PenMembers) -> None:
     data = (done.sealed.path / ENCODER).read_bytes()
-    assert check_parity(WithTrace(network), data, (5, LENGTH)) <= PARITY_TOLERANCE
+    assert check_parity(WithTrace(network, learned=True), data, (5, LENGTH)) <= PARITY_TOLERANCE
     other = PenMembers([network.members[1], network.members[0]])  # type: ignore[list-item]
     with pytest.raises(TrainingError, match="differs from the trained one"):
-        check_parity(WithTrace(other), data, (5, LENGTH))
+        check_parity(WithTrace(other, learned=True), data, (5, LENGTH))
 
 
 def test_a_killed_run_ends_in_the_same_weights(
@@ -214,3 +219,23 @@ def test_the_card_names_losses_and_weights(done: Done) -> None:
     assert "warping (weight 1), embedding (weight 1), supcon (weight 0.5); 8 steps" in card
     assert "5 features x 64 points in time, embedding of 16 values" in card
     assert "| shape.log_mean |" in card
+
+
+def test_the_network_learns_from_a_loss_on_batches_without_episodes(
+    done: Done, tmp_path: Path, make_pen_recipe: MakeRecipe
+) -> None:
+    """With made forgeries beside real ones; the development figure is of background people, as ever."""
+    recipe = make_pen_recipe(
+        3,
+        episodes=None,
+        losses=[{"kind": "supcon"}],
+        batch={"people": 4, "samples": 3, "forgeries": 2},
+        pen_variation={"longest": 40, "made": 0.5},
+    )
+    trained = fit_network(recipe, done.pool, tmp_path)
+    assert isinstance(trained.network, PenMembers)
+    assert trained.steps == 2 * 3
+    assert 0.0 <= trained.best_eer <= 1.0
+    again = fit_network(recipe, done.pool, tmp_path / "again")
+    for one, other in zip(trained.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.equal(one, other)

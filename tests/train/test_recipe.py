@@ -9,14 +9,16 @@ import pytest
 
 from encode.errors import TrainingError
 from train.augment import AugmentConfig
+from train.build import build_network
 from train.episodes import EpisodeConfig
 from train.fusion import Matching
-from train.loop import build_network
+from train.loss_term import LossTerm
 from train.losses.episode import EpisodeObjective, EpisodeWeights
 from train.objective import Objective
 from train.pen_writer import PenVariation
 from train.people_split import SplitShares
-from train.recipe import Batch, LossTerm, Optimisation, Recipe, load_recipe, parse_recipe, shipped_recipes
+from train.recipe import Batch, Optimisation, Recipe, load_recipe, parse_recipe
+from train.recipe_file import shipped_recipes
 
 PLAIN: dict[str, Any] = {
     "name": "plain",
@@ -109,8 +111,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown key of a loss": ({"losses": [{"kind": "supcon", "tau": 1}]}, "unknown key 'tau'", "losses"),
     "unknown key of augmentation": ({"augment": {"blur": 1}}, "unknown key 'blur'", "augment"),
     "unknown network": ({"network": "resnet"}, "'residual', .*'bromley1993' or 'pen_residual'", "network"),
-    "unknown loss": ({"losses": [{"kind": "triplet"}]}, "'supcon'", "losses.0.kind"),
-    "unknown distance": ({"losses": [{"kind": "hadsell2006", "distance": "cosine"}]}, "'l1'", "losses.0.distance"),
+    "unknown loss": ({"losses": [{"kind": "quadruplet"}]}, "'supcon'", "losses.0.kind"),
+    "unknown distance": ({"losses": [{"kind": "hadsell2006", "distance": "manhattan"}]}, "'l1'", "losses.0.distance"),
     "loss without a kind": ({"losses": [{}]}, "required", "losses.0.kind"),
     "no losses": ({"losses": []}, "a recipe has losses, or episodes", "losses"),
     "losses without losses": ({"losses": None}, "tuple", "losses"),
@@ -191,7 +193,7 @@ PEN = {name: value for name, value in SIGNATURE.items() if name != "losses"} | {
 }
 BAD_PEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "losses beside episodes": ({"losses": [{"kind": "supcon"}]}, "losses, or episodes, which bring their", "losses"),
-    "no episodes": ({"episodes": None}, "is trained on episodes", "episodes"),
+    "no episodes and no losses": ({"episodes": None}, "a recipe has losses, or episodes", "losses"),
     "episodes of another network": ({"network": "bromley1993"}, "pen_residual, and no other", "episodes"),
     "unknown key of episodes": ({"episodes": {"people": 3}}, "unknown key 'people'", "episodes"),
     "unknown key of weights": ({"episode_weights": {"dtw": 1.0}}, "unknown key 'dtw'", "episode_weights"),
@@ -225,6 +227,14 @@ def test_episodes_bring_their_own_losses() -> None:
     assert (recipe.episodes, recipe.episode_weights) == (EpisodeConfig(), EpisodeWeights())
     assert (recipe.pen_variation, recipe.split) == (PenVariation(), SplitShares())
     assert recipe.steps().shape == (5, 512)
+
+
+def test_the_modern_network_learns_from_losses_on_batches_as_well() -> None:
+    batches = {"episodes": None, "losses": [{"kind": "supcon"}], "batch": {"people": 8, "forgeries": 3}}
+    recipe = parse_recipe(PEN | batches | {"pen_variation": {"made": 0.2}, "members": 2})
+    assert (recipe.episodes, recipe.batch.forgeries, recipe.pen_variation.made) == (None, 3, 0.2)
+    with pytest.raises(TrainingError, match="made must be 0 or more"):
+        parse_recipe(PEN | batches | {"pen_variation": {"made": 1.0}})
 
 
 def test_every_section_of_episodes_is_read_and_described() -> None:

@@ -211,3 +211,38 @@ def test_a_forgery_is_no_sample_of_the_person_it_imitates() -> None:
         assert not bool(FORGED[people.batch(step)].any())
         assert not bool(FORGED[pairs.batch(step)].any())
     assert pairs.impostor.tolist() == [False, True] * 30
+
+
+def with_forgeries(**changes: object) -> PeopleSampler:
+    options: dict[str, object] = {"people": 5, "samples": 3, "seed": 0, "forged": FORGED, "forgeries": 2} | changes
+    return PeopleSampler(WITH_FORGERIES, **options)  # type: ignore[arg-type]
+
+
+def test_a_batch_holds_forgeries_of_its_people() -> None:
+    """Of those who were forged; the others give as many more genuine samples."""
+    for step in range(20):
+        rows = with_forgeries().batch(step)
+        assert rows.shape == (5 * 3 + 5 * 2,)
+        people, more = WITH_FORGERIES[rows[:15]].view(5, 3)[:, 0], rows[15:].view(5, 2)
+        assert not bool(FORGED[rows[:15]].any())
+        assert torch.equal(WITH_FORGERIES[more], people[:, None].expand(5, 2))
+        assert torch.equal(FORGED[more], (people == 0)[:, None].expand(5, 2))
+
+
+@pytest.mark.parametrize("known", [0, 30])
+def test_a_forgery_bears_a_label_that_nobody_shares(known: int) -> None:
+    """One for each place of the batch, so that a forgery given twice is not its own positive; above all people."""
+    sampler = with_forgeries(forgeries=6, known=known)
+    rows = sampler.batch(0)
+    labels = sampler.labels_of(rows)
+    forged = FORGED[rows]
+    assert len(set(rows[forged].tolist())) < int(forged.sum()) == 6
+    assert labels.dtype == torch.int64
+    assert torch.equal(labels[~forged], WITH_FORGERIES[rows][~forged])
+    assert len(set(labels[forged].tolist())) == 6
+    assert int(labels[forged].min()) >= max(known, 10)
+
+
+def test_without_forgeries_labels_are_the_people() -> None:
+    rows = sampler(singles=2).batch(3)
+    assert torch.equal(sampler(singles=2).labels_of(rows), LABELS[rows])

@@ -8,33 +8,31 @@ difference is our reading, as every network of that group was then trained by sq
 sides are d² and (d − (1 − target))², so the loss is one of pairs like the others.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from train.losses.distance import CosineDistance, Distance
-from train.losses.pairs import balanced
+from train.losses.distance import CosineDistance
+from train.losses.pairs import PairLoss
+from train.losses.reducer import REDUCERS, Reducer
+from train.miners.triplets import Miner
 
 
-class CosineTargets(nn.Module):
+class CosineTargets(PairLoss):
     """embeddings (N, D), labels (N,) → scalar over all pairs; or pairs as drawn, by `train.losses.pairs.loss_of_pairs`.
 
     Parameters
     ----------
     target : the cosine wished for between signatures that are not of one hand, −1 … −0.9 in the paper.
+    miner, reducer : as of every pair loss.
     """
 
-    def __init__(self, target: float = -1.0) -> None:
-        super().__init__()
-        self.distance: Distance = CosineDistance()
+    def __init__(
+        self, target: float = -1.0, *, miner: Miner | None = None, reducer: Reducer = REDUCERS["balanced"]
+    ) -> None:
+        super().__init__(CosineDistance(), miner=miner, reducer=reducer)
         self.target = target
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        distances = self.distance(embeddings)
-        return balanced(self.genuine(distances), self.impostor(distances), labels)
-
     def genuine(self, distances: Tensor) -> Tensor:
-        """Loss of genuine pairs, elementwise."""
         return distances.square()
 
     def impostor(self, distances: Tensor) -> Tensor:
-        """Loss of forged and of other writers' pairs, elementwise."""
         return (1.0 - distances - self.target).square()

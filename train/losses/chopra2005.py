@@ -6,34 +6,32 @@ E is the energy (distance) of a pair and Q an upper bound of it, derived here fr
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from train.losses.distance import Distance
-from train.losses.pairs import balanced
+from train.losses.pairs import PairLoss
+from train.losses.reducer import REDUCERS, Reducer
+from train.miners.triplets import Miner
 
 
-class ExponentialContrastive(nn.Module):
+class ExponentialContrastive(PairLoss):
     """embeddings (N, D), labels (N,) → scalar.
 
     Parameters
     ----------
     distance : the energy E.
     size : D, from which Q = distance.bound(D).
+    miner, reducer : as of every pair loss.
     """
 
-    def __init__(self, distance: Distance, size: int) -> None:
-        super().__init__()
-        self.distance = distance
+    def __init__(
+        self, distance: Distance, size: int, *, miner: Miner | None = None, reducer: Reducer = REDUCERS["balanced"]
+    ) -> None:
+        super().__init__(distance, miner=miner, reducer=reducer)
         self.q = distance.bound(size)
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        energy = self.distance(embeddings)
-        return balanced(self.genuine(energy), self.impostor(energy), labels)
+    def genuine(self, distances: Tensor) -> Tensor:
+        return (2.0 / self.q) * distances * distances
 
-    def genuine(self, energy: Tensor) -> Tensor:
-        """Loss of genuine pairs, elementwise."""
-        return (2.0 / self.q) * energy * energy
-
-    def impostor(self, energy: Tensor) -> Tensor:
-        """Loss of impostor pairs, elementwise."""
-        return 2.0 * self.q * torch.exp(-2.77 / self.q * energy)
+    def impostor(self, distances: Tensor) -> Tensor:
+        return 2.0 * self.q * torch.exp(-2.77 / self.q * distances)

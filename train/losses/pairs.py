@@ -5,22 +5,62 @@ weight, whatever their numbers: the papers draw genuine and impostor pairs equal
 of many people would show the network almost nothing but impostors.
 """
 
-from typing import Protocol
+import math
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
 
+from train.losses.contrast import Contrast
 from train.losses.distance import Distance
+from train.losses.reducer import REDUCERS, Reducer, tally
+from train.miners.triplets import Miner
 
 
-class PairLoss(Protocol):
-    """A loss made of one term for genuine and one for impostor pairs, both functions of the distance."""
+class PairLoss(Contrast):
+    """A loss made of one term for genuine and one for impostor pairs, both functions of the distance.
 
-    distance: Distance
+    Parameters
+    ----------
+    distance : of the two members of a pair.
+    miner : which pairs count, and how often: as often as they occur in its triplets; None for every pair once.
+    reducer : over genuine and impostor pairs; unless told, ½ · mean of each.
+    """
 
-    def genuine(self, distances: Tensor) -> Tensor: ...
+    reach = math.inf
+    """Distance from which on an impostor pair costs nothing."""
+    only_within_reach = False
+    """Whether impostor pairs beyond do not count at all, or count as ones of cost 0."""
 
-    def impostor(self, distances: Tensor) -> Tensor: ...
+    def __init__(
+        self, distance: Distance, *, miner: Miner | None = None, reducer: Reducer = REDUCERS["balanced"]
+    ) -> None:
+        super().__init__()
+        self.distance, self.miner, self.reducer = distance, miner, reducer
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        if self.miner is not None:
+            return super().forward(embeddings, labels)
+        genuine, impostor = pair_masks(labels)
+        near, far = self.distance.among(embeddings, genuine, impostor, self.reach)
+        number = torch.tensor(len(far)) if self.only_within_reach else impostor.sum()
+        return self.reducer([tally(self.genuine(near)), tally(self.impostor(far))._replace(number=number)])
+
+    def compare(self, rows: Tensor, columns: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+        distances = self.distance.across(rows, columns)
+        if self.miner is not None:
+            positives, negatives = self.miner(distances.detach(), positives, negatives).counts()
+        if self.only_within_reach:
+            negatives = negatives * (distances.detach() < self.reach)
+        return self.reducer([tally(self.genuine(distances), positives), tally(self.impostor(distances), negatives)])
+
+    @abstractmethod
+    def genuine(self, distances: Tensor) -> Tensor:
+        """Loss of genuine pairs, elementwise."""
+
+    @abstractmethod
+    def impostor(self, distances: Tensor) -> Tensor:
+        """Loss of impostor pairs, elementwise."""
 
 
 def loss_of_pairs(loss: PairLoss, left: Tensor, right: Tensor, impostor: Tensor) -> Tensor:
@@ -34,15 +74,3 @@ def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
     same = labels[:, None] == labels[None, :]
     once = torch.ones_like(same).triu(diagonal=1)
     return same & once, ~same & once
-
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of `values` where `mask` holds, 0 (with a gradient of 0) where it holds nowhere. Shapes equal."""
-    kept = torch.where(mask, values, torch.zeros((), dtype=values.dtype))
-    return kept.sum() / mask.sum().clamp_min(1)
-
-
-def balanced(genuine_loss: Tensor, impostor_loss: Tensor, labels: Tensor) -> Tensor:
-    """½ · mean over genuine pairs + ½ · mean over impostor pairs; both losses are (N, N)."""
-    genuine, impostor = pair_masks(labels)
-    return 0.5 * (masked_mean(genuine_loss, genuine) + masked_mean(impostor_loss, impostor))

@@ -13,6 +13,7 @@ convolution is masked behind the end, so that padding changes nothing and a row 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,10 @@ from train.networks.pen_features import FEATURES, PenFeatures
 
 _TRACE = tuple(CHANNELS.index(name) for name in TRACE_CHANNELS)
 """Where in the network's input the channels are that frame matching keeps of a signature."""
+
+
+_STEPS = 16.0
+"""Steps a unit that exported learned frames are rounded to."""
 
 
 @dataclass(frozen=True)
@@ -150,28 +155,49 @@ class PenMembers(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.size = sum(member.config.embedding for member in members)
+        self.channels = sum(member.config.frame for member in members)
 
     def forward(self, frames: Tensor) -> Tensor:
-        embeddings = torch.cat([member(frames) for member in self.members], 1)
-        return embeddings / math.sqrt(len(self.members))
+        return self.embed(frames)[0]
+
+    def embed(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, k·D) and the members' learned frames side by side, (B, k·C, T/2)."""
+        found = [cast(PenResidualEncoder, member).embed(frames) for member in self.members]
+        embeddings = torch.cat([embedding for embedding, _ in found], 1)
+        return embeddings / math.sqrt(len(self.members)), torch.cat([learned for _, learned in found], 1)
 
 
 class WithTrace(nn.Module):
-    """What is exported for frame matching: embedding, then the flattened trace of x, y, pressure and mask.
+    """What is exported for frame matching: embedding, then the flattened trace of x, y, pressure and mask, then, with
+    `learned`, the flattened learned frames.
 
-    The trace is rounded to half precision, far finer than a tablet's: a template of it takes half the room.
+    The trace is rounded to half precision, far finer than a tablet's, and the learned frames, whose deviation is 1, to
+    sixteenths: a template of them takes half the room, and less.
 
     Attributes
     ----------
     vector : how many values of a row are the embedding.
+    learned_channels : of the learned frames; None without them.
     """
 
-    def __init__(self, encoder: PenMembers) -> None:
+    def __init__(self, encoder: PenMembers, *, learned: bool = False) -> None:
         super().__init__()
         self.encoder = encoder
         self.unit_norm = encoder.unit_norm
         self.vector = encoder.size
+        self.learned_channels = encoder.channels if learned else None
+
+    def rounding(self, size: int) -> Tensor:
+        """By how much each of the `size` values of a row may differ where what is rounded hardly differs."""
+        allowed = torch.zeros(size)
+        if self.learned_channels is not None:
+            points = 2 * (size - self.vector) // (2 * len(_TRACE) + self.learned_channels)
+            allowed[self.vector + len(_TRACE) * points :] = 1.0 / _STEPS
+        return allowed
 
     def forward(self, frames: Tensor) -> Tensor:
-        trace = torch.cat([frames[:, index] for index in _TRACE], 1)
-        return torch.cat([self.encoder(frames), trace.half().float()], 1)
+        trace = torch.cat([frames[:, index] for index in _TRACE], 1).half().float()
+        embeddings, learned = self.encoder.embed(frames)
+        if self.learned_channels is None:
+            return torch.cat([embeddings, trace], 1)
+        return torch.cat([embeddings, trace, torch.round(learned * _STEPS).flatten(1) / _STEPS], 1)

@@ -40,7 +40,7 @@ def test_what_learns_naively_lets_the_attacker_in_and_what_is_bounded_does_not(
     taken = {name: sum(success for _, success in found[name, 5, 0.01]) for name in WAYS}
     assert taken["none"] <= taken["defended"] <= taken["unbounded"] <= taken["window"]
     assert taken["window"] >= 6
-    assert taken["defended"] <= 1
+    assert taken["defended"] <= taken["none"] + 1
 
 
 def test_the_tables_are_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
