@@ -24,7 +24,7 @@ SealTiny = Callable[..., Bundle]
 TinyManifest = Callable[..., Manifest]
 
 DIGESTS = {
-    "face": "935234e38f1089459eda39de53446f3b598452210b5441f4789527b5a371acc8",
+    "face": "31efcedbff4770008ad6745a21107fa1c50e43bac7ac89845ad49b0c17b97cd5",
     "face-chopra2005": "d360b0c8d4bb2acd2368292c02ae1106de9dfd6c0228b22be10a698e4f5172b8",
 }
 MODELS = Path(__file__).parents[2] / "models"
