@@ -38,6 +38,11 @@ def numbers(value: Any, name: str = "") -> dict[str, float]:
     return {name: float(value)} if isinstance(value, int | float) else {}
 
 
+def spaces(results: dict[str, Any]) -> list[Any]:
+    """Take the embedding space of every run out of the results."""
+    return [one.pop("space", None) for recipe in results["recipes"] for one in recipe["runs"]]
+
+
 def without_clock(results: MatrixResults) -> dict[str, Any]:
     found = json.loads(results.to_json())
     del found["created"]
@@ -99,10 +104,7 @@ def test_a_finished_matrix_is_only_read(ran: Any, compare: Compare, pair: dict[s
     shutil.copytree(ran.out, out)
     again = compare(pair, ran.setting, out, seeds=2, jobs=2, command="countersign train compare")
     assert again.trained == set()
-    # To rounding: a new process may sum in another order than one in which other code has run before.
-    found, before = numbers(without_clock(again.comparison.results)), numbers(without_clock(ran.comparison.results))
-    assert list(found) == list(before)
-    assert list(found.values()) == pytest.approx(list(before.values()), rel=1e-4, abs=1e-6, nan_ok=True)
+    assert without_clock(again.comparison.results) == without_clock(ran.comparison.results)
 
 
 def test_what_is_missing_or_changed_is_run_again(
@@ -141,7 +143,12 @@ def test_several_processes_find_the_same(ran: Any, compare: Compare, pair: dict[
     again = compare(
         pair, ran.setting, tmp_path / "out", seeds=2, jobs=2, threads=1, command="countersign train compare"
     )
-    assert without_clock(again.comparison.results) == without_clock(ran.comparison.results)
+    found, before = without_clock(again.comparison.results), without_clock(ran.comparison.results)
+    # Singular values to rounding: a new process may sum in another order than one in which other code has run before.
+    one, other = numbers(spaces(found)), numbers(spaces(before))
+    assert list(one) == list(other)
+    assert list(one.values()) == pytest.approx(list(other.values()), rel=1e-2, abs=1e-3)
+    assert found == before
 
 
 def test_a_run_that_fails_leaves_the_others_alone(
