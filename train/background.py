@@ -44,3 +44,8 @@ def fit_background(
         "people": np.array([len(np.unique(labels))], np.float64),
         "samples": np.array([len(labels)], np.float64),
     }
+
+
+def blank_background(size: int) -> dict[str, Array]:
+    """What stands in for a background where no score is asked for: nobody's mean, and unit covariances (`size`²)."""
+    return {"mean": np.zeros(size), "total": np.eye(size), "within": np.eye(size)}

@@ -1,4 +1,4 @@
-"""What a recipe names, built: its network and its sampler."""
+"""What a recipe names, built: its network, the size of its embeddings, and its sampler."""
 
 from typing import Any
 
@@ -63,3 +63,9 @@ def build_sampler(recipe: Recipe, training: SampleSet) -> PeopleSampler | PairSa
         forgeries=batch.forgeries,
         known=len(training.people),
     )
+
+
+def embedding_size(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many values the network puts out for an input of `shape`, (C, H, W) or (C, T)."""
+    with torch.no_grad():
+        return int(network(torch.zeros(2, *shape)).shape[1])

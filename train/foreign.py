@@ -5,7 +5,6 @@ with the same samples in other company. So a network whose rows depend on chance
 statistics left on at export) is refused here and not found out by different answers to the same claim.
 """
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encode.errors import BundleError, TrainingError
-from encode.manifest import CorpusUse, EmbeddingSpec, IdentitySpec, Manifest, NetworkSpec, sha256_hex
+from encode.manifest import CorpusUse, EmbeddingSpec, Manifest, NetworkSpec, sha256_hex
 from encode.network import Network
 from encode.preprocessing import Preprocessing
 from encode.sample import Modality
 from encode.stroke_preprocessing import StrokePreprocessing
 from train.foreign_graph import Graph, open_graph
 from train.foreign_spec import ForeignSpec
+from train.sealing import draft_manifest
 
 TOLERANCE = 1e-4
 """Largest difference of a value between batches, over the largest value of the rows."""
@@ -54,18 +54,13 @@ class ForeignEncoder:
 
     def manifest(self, name: str, corpora: Sequence[CorpusUse] = ()) -> Manifest:
         """Finished but for identity model, parts and digests; `corpora` are those used behind the encoder."""
-        return Manifest(
-            format_version=1,
-            name=name,
-            modality=self.modality,
-            created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-            model_digest="0" * 64,
-            preprocessing=self.preprocessing.describe(),
-            embedding=EmbeddingSpec(size=self.size, unit_norm=self.unit_norm),
-            identity=IdentitySpec(kind="pooled"),
-            corpora=list(corpora),
+        return draft_manifest(
+            name,
+            self.modality,
+            self.preprocessing,
+            EmbeddingSpec(size=self.size, unit_norm=self.unit_norm),
+            corpora=corpora,
             recipe=self.describe(name),
-            parts={},
             network=self.network,
         )
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from encode.errors import TrainingError
-from train.build import build_network, build_sampler
+from train.build import build_network, build_sampler, embedding_size
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.curve import CURVE, add_row, forget_after
 from train.development import PairRates, development_rates
@@ -174,7 +174,7 @@ class Trainer:
         return self.ranks.gathered(found.float())
 
     def _build_objective(self, network: nn.Module) -> nn.Module:
-        size = int(network(torch.zeros(2, *self.recipe.steps().shape)).shape[1])
+        size = embedding_size(network, self.recipe.steps().shape)
         return Objective(
             self.recipe.losses, size=size, unit_norm=bool(network.unit_norm), people=len(self.training.people)
         )

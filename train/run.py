@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from encode.bundle import Bundle
 from encode.errors import TrainingError
 from encode.stroke_preprocessing import StrokePreprocessing
 from eval.corpora.corpus import Corpus
-from train.build import build_network
+from train.build import build_network, embedding_size
 from train.compact import compacted
 from train.distributed import Ranks
 from train.episode_trainer import train_members
@@ -175,8 +174,7 @@ def _targets(recipe: Recipe, training: PixelSet | StrokeSet, teacher: Path | Non
             field="network_options",
             fix="write unit_norm = true",
         )
-    size = int(network(torch.zeros(2, *recipe.steps().shape)).shape[1])
-    return teacher_targets(teacher, training.samples, size)
+    return teacher_targets(teacher, training.samples, embedding_size(network, recipe.steps().shape))
 
 
 def load_unlabelled(

@@ -23,11 +23,11 @@ class _ByPerson:
     """Rows by person; `members` holds genuine samples, `forgeries` those that imitate the person."""
 
     def __init__(self, labels: Tensor, seed: int, forged: Tensor | None = None) -> None:
-        self.labels = labels.numpy()
-        self.seed = seed
-        false = np.zeros(len(self.labels), np.bool_) if forged is None else forged.numpy().astype(np.bool_)
-        self.members = _rows_by_label(self.labels, np.flatnonzero(~false))
-        self.forgeries = _rows_by_label(self.labels, np.flatnonzero(false))
+        self.labels, self.seed = labels, seed
+        self.forged = torch.zeros(len(labels), dtype=torch.bool) if forged is None else forged.bool()
+        own, false = labels.numpy(), self.forged.numpy()
+        self.members = _rows_by_label(own, np.flatnonzero(~false))
+        self.forgeries = _rows_by_label(own, np.flatnonzero(false))
         self.repeated = np.array([label for label, rows in self.members.items() if len(rows) > 1])
         self.single = np.array([label for label, rows in self.members.items() if len(rows) == 1])
         if len(self.repeated) < 2:
@@ -81,8 +81,6 @@ class PeopleSampler(_ByPerson):
     ) -> None:
         super().__init__(labels, seed, forged)
         self.per_person = forgeries
-        self.forged = torch.zeros(len(labels), dtype=torch.bool) if forged is None else forged
-        self.of_row = labels
         self.nobody = max(known, int(labels.max()) + 1)
         self.people, self.samples = min(people, len(self.repeated)), samples
         self.singles = min(singles, len(self.single))
@@ -103,7 +101,7 @@ class PeopleSampler(_ByPerson):
     def labels_of(self, rows: Tensor) -> Tensor:
         """What the rows (B,) of a batch are to a loss, int64 (B,): the person; of a forgery, a label nobody shares."""
         own = self.nobody + torch.arange(len(rows))
-        return torch.where(self.forged[rows], own, self.of_row[rows])
+        return torch.where(self.forged[rows], own, self.labels[rows])
 
     def _draw(self, generator: np.random.Generator, person: int) -> Rows:
         return _drawn(generator, self.members[person], self.samples)

@@ -1,14 +1,13 @@
 """From a trained network to a sealed bundle: export, with parity checked; the rest is `train.sealing`."""
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
-from encode.manifest import EmbeddingSpec, IdentitySpec, Manifest
+from encode.manifest import EmbeddingSpec
+from train.build import embedding_size
 from train.embedding import Prepared
 from train.export import check_parity, export_onnx
 from train.fusion import Matching
@@ -17,7 +16,7 @@ from train.loop import Trained
 from train.networks.residual import count_parameters
 from train.pool import Pool
 from train.recipe import Recipe
-from train.sealing import Draft, Progress, Sealed, seal_draft
+from train.sealing import Draft, Progress, Sealed, draft_manifest, seal_draft
 from train.trained_origin import trained_origin
 
 
@@ -51,19 +50,14 @@ def seal(
     preprocessing, network = recipe.steps(), served.network
     encoder = export_onnx(network, preprocessing.shape)
     parity = check_parity(network, encoder, preprocessing.shape)
-    size, vector = _embedding_size(network, preprocessing.shape), getattr(network, "vector", None)
-    manifest = Manifest(
-        format_version=1,
-        name=recipe.name + served.form,
-        modality=recipe.modality,
-        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        model_digest="0" * 64,
-        preprocessing=preprocessing.describe(),
-        embedding=EmbeddingSpec(size=size, unit_norm=bool(network.unit_norm), vector=vector),
-        identity=IdentitySpec(kind="pooled"),
+    size, vector = embedding_size(network, preprocessing.shape), getattr(network, "vector", None)
+    manifest = draft_manifest(
+        recipe.name + served.form,
+        recipe.modality,
+        preprocessing,
+        EmbeddingSpec(size=size, unit_norm=bool(network.unit_norm), vector=vector),
         corpora=pool.uses(),
         recipe=recipe.describe(),
-        parts={},
     )
     origin = trained_origin(
         manifest,
@@ -82,8 +76,3 @@ def seal(
         channels=getattr(network, "learned_channels", None),
     )
     return seal_draft(draft, pool, bundle, prepared=prepared, progress=progress)
-
-
-def _embedding_size(network: nn.Module, shape: tuple[int, ...]) -> int:
-    with torch.no_grad():
-        return int(network(torch.zeros(2, *shape)).shape[1])

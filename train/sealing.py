@@ -5,17 +5,21 @@ Nothing here asks how the encoder came about: trained (`train.seal`), exported e
 the same `Encoder` that the service runs. No torch is needed.
 """
 
+import datetime
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from encode.bundle import Bundle, seal_bundle
 from encode.encoder import Encoder
-from encode.manifest import Manifest
+from encode.manifest import CorpusUse, EmbeddingSpec, IdentitySpec, Manifest, NetworkSpec
+from encode.preprocessing import Preprocessing
+from encode.sample import Modality
+from encode.stroke_preprocessing import StrokePreprocessing
 from eval.policies.development_policy import development_policy
+from train.background import blank_background
 from train.card import Origin, write_card
 from train.embedding import Embedded, Prepared, embed_prepared, prepare_corpus
 from train.fusion import Matching, fuse, quickened_forgeries, without_pressure
@@ -121,10 +125,36 @@ def seal_draft(
     return Sealed(sealed, prepared, embedded)
 
 
+def draft_manifest(
+    name: str,
+    modality: Modality,
+    preprocessing: Preprocessing | StrokePreprocessing,
+    embedding: EmbeddingSpec,
+    *,
+    corpora: Sequence[CorpusUse],
+    recipe: Mapping[str, Any],
+    network: NetworkSpec | None = None,
+) -> Manifest:
+    """Of a new encoder, as of today: finished but for identity model, parts and digests."""
+    return Manifest(
+        format_version=1,
+        name=name,
+        modality=modality,
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        model_digest="0" * 64,
+        preprocessing=preprocessing.describe(),
+        embedding=embedding,
+        identity=IdentitySpec(kind="pooled"),
+        corpora=list(corpora),
+        recipe=dict(recipe),
+        parts={},
+        network=network,
+    )
+
+
 def bare_encoder(manifest: Manifest, data: bytes) -> Encoder:
     """The encoder of a bundle that has no background yet. Raises BundleError kinds."""
-    size = manifest.embedding.vector_size
-    blank = {"mean": np.zeros(size), "total": np.eye(size), "within": np.eye(size)}
+    blank = blank_background(manifest.embedding.vector_size)
     with tempfile.TemporaryDirectory() as draft:
         return Encoder(seal_bundle(draft, manifest=manifest, encoder=data, background=blank, card=_DRAFT))
 

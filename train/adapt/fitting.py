@@ -47,13 +47,15 @@ PLANS = tuple(HeadPlan(hidden, decay) for hidden in (None, 64) for decay in (0.1
 class Chosen:
     """The head that tells background people apart best, how it came about, and the identity models behind it.
 
-    `head` is None where the encoder alone does as well; `measured` is best first; `steps` were taken by the head.
+    `head` is None where the encoder alone does as well; `measured` is best first; `steps` were taken by the head;
+    `alone` is the best identity model behind the encoder without a head.
     """
 
     head: Head | None
     plan: HeadPlan | None
     steps: int
     measured: list[Measured]
+    alone: Measured
 
 
 def choose_head(
@@ -69,14 +71,15 @@ def choose_head(
 
     Raises TrainingError.
     """
-    best = Chosen(None, None, 0, choose_identity(background.embedded(), candidates, seed=seed))
+    without = choose_identity(background.embedded(), candidates, seed=seed)
+    best = Chosen(None, None, 0, without, without[0])
     for plan in PLANS if plans is None else plans:
         head, taken = fit_head(training, background, plan, unit_norm=unit_norm, seed=seed, steps=STEPS)
         if head is None:
             continue
         measured = choose_identity(background.through(head).embedded(), candidates, seed=seed)
         if measured[0].cost < best.measured[0].cost:
-            best = Chosen(head, plan, taken, measured)
+            best = Chosen(head, plan, taken, measured, without[0])
     return best
 
 

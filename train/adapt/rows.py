@@ -14,6 +14,7 @@ from enroll.stores.memory import MemoryStore
 from eval.corpora.corpus import Corpus, Row
 from eval.scoring import Acquired, acquire
 from train.adapt.head import Head
+from train.background import blank_background
 from train.embedding import Embedded
 from verify.model import Model
 from verify.verifier import Verifier
@@ -78,9 +79,7 @@ def verifier_of(encode: Encoder, identity: IdentityModel | None) -> Verifier:
 
 
 def _blank(encode: Encoder) -> IdentityModel:
-    size = encode.embedding_size
-    background = {"mean": np.zeros(size), "total": np.eye(size), "within": np.eye(size)}
-    return IdentityModel(IdentitySpec(kind="pooled"), background)
+    return IdentityModel(IdentitySpec(kind="pooled"), blank_background(encode.embedding_size))
 
 
 def groups(people: Sequence[str]) -> list[list[str]]:

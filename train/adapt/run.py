@@ -100,8 +100,8 @@ def adapt_bundle(
         of_head = verdict(tested.tables, REFITTED, ADAPTED, seed=seed, replicates=replicates)
     chosen = _fit(source, rows, parts, seed)
     merged = merge_head(source, chosen.head, rows.of(parts.head))
-    manifest = _manifest(source, pool, parts, chosen, merged, name, folds, seed)
     pool = dataclasses.replace(pool, people=_roles(parts))
+    manifest = _manifest(source, pool, chosen, merged, name, folds, seed)
     trained_on = source.trained_on(pool.corpora)
     origin = _origin(source, manifest, chosen, merged, gained, trained_on)
     draft = Draft(manifest, merged.data, origin, source.candidates(), seed)
@@ -141,15 +141,14 @@ def _roles(parts: Parts) -> dict[Role, tuple[str, ...]]:
 
 
 def _manifest(
-    source: Source, pool: Pool, parts: Parts, chosen: Chosen, merged: Merged, name: str | None, folds: int, seed: int
+    source: Source, pool: Pool, chosen: Chosen, merged: Merged, name: str | None, folds: int, seed: int
 ) -> Manifest:
     called = name or f"{source.manifest.name}-adapted"
-    uses = dataclasses.replace(pool, people=_roles(parts)).uses()
     return source.manifest.model_copy(
         update={
             "name": called,
             "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "corpora": [*source.manifest.corpora, *uses],
+            "corpora": [*source.manifest.corpora, *pool.uses()],
             "recipe": {
                 "name": called,
                 "adapted": source.manifest.name,

@@ -23,8 +23,9 @@ from train.adapt.fitting import Chosen, choose_head
 from train.adapt.parts import Parts
 from train.adapt.rows import Rows, groups, verifier_of
 from train.adapt.source import Source
+from train.background import blank_background
 from train.embedding import Embedded
-from train.identity_choice import Measured, calibrate, choose_identity
+from train.identity_choice import Measured, calibrate
 
 AS_IT_WAS, REFITTED, ADAPTED = "as it was", "refitted", "adapted"
 DRAWS = 5
@@ -64,9 +65,8 @@ def score_systems(
         background, tested = rows.of(parts.background), rows.of(parts.tested)
         fitted = choose_head(rows.of(parts.head), background, candidates, unit_norm=unit_norm, seed=seed)
         chosen.append(fitted)
-        plain = choose_identity(background.embedded(), candidates, seed=seed)
         systems = {
-            REFITTED: (tested, identity_of(plain[0], background.embedded())),
+            REFITTED: (tested, identity_of(fitted.alone, background.embedded())),
             ADAPTED: (
                 tested.through(fitted.head),
                 identity_of(fitted.measured[0], background.through(fitted.head).embedded()),
@@ -128,7 +128,4 @@ def _scored(samples: Rows, source: Source, identity: IdentityModel, protocol: Pr
 
 
 def _minimum(source: Source) -> int:
-    kept = source.candidates()[0].identity
-    size = source.vector
-    blank = {"mean": np.zeros(size), "total": np.eye(size), "within": np.eye(size)}
-    return IdentityModel(kept, blank).minimum
+    return IdentityModel(source.candidates()[0].identity, blank_background(source.vector)).minimum

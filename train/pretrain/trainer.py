@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from encode.errors import TrainingError
+from train.build import embedding_size
 from train.loop import Trainer
 from train.losses.ntxent import NTXent
 from train.pretrain.config import PretrainConfig
@@ -73,8 +74,7 @@ class PretrainTrainer(Trainer):
         return loss, {"ntxent": float(loss.detach())}
 
     def _build_objective(self, network: nn.Module) -> Projected:
-        size = int(network(torch.zeros(2, *self.recipe.steps().shape)).shape[1])
-        return Projected(size, _config(self.recipe))
+        return Projected(embedding_size(network, self.recipe.steps().shape), _config(self.recipe))
 
     def _build_sampler(self) -> AnySampler:
         return AnySampler(len(self.training.labels), _config(self.recipe).samples, self.recipe.seed)
